@@ -1,0 +1,1 @@
+//! One suite of checks for every implementation of [`Store`](super::Store).
