@@ -1,0 +1,139 @@
+//! What holds for every write, on devices and on the server: known columns, right types, NOT NULL, CHECK; and the
+//! index entries that follow a row.
+
+use crate::catalog::{IndexDef, Table};
+use crate::ids::{ColumnId, Generation, SpaceId};
+use crate::merge::show_key;
+use crate::mutation::{Assignment, Op, OpKind};
+use crate::row::Row;
+use crate::store::{Partition, WriteBatch};
+use crate::value::{Datum, Type, Value};
+use crate::{Error, Result, key, keys};
+
+/// Checks the form of an operation against its table: key, columns, types.
+///
+/// # Errors
+/// Kind `invalid`, naming table and column.
+pub fn check_op(table: &Table, op: &Op) -> Result<()> {
+    check_key(table, &op.key)?;
+    let (cells, patch) = match &op.kind {
+        OpKind::Insert(cells) => (Some(cells), None),
+        OpKind::Upsert(cells, patch) => (Some(cells), Some(patch)),
+        OpKind::Update(patch) => (None, Some(patch)),
+        OpKind::Delete => (None, None),
+    };
+    for (column, value) in cells.into_iter().flatten() {
+        check_cell(table, *column, value)?;
+    }
+    for (column, assignment) in patch.into_iter().flatten() {
+        match assignment {
+            Assignment::Set(value) => check_cell(table, *column, value)?,
+            Assignment::Add(_) => check_cell(table, *column, &Datum::Counter(crate::value::Counter::default()))?,
+        }
+    }
+    Ok(())
+}
+
+fn check_key(table: &Table, pk: &[u8]) -> Result<()> {
+    let values = key::read_tuple(pk).map_err(|error| Error::invalid("invalid_key", error.message()))?;
+    let typed = values.len() == table.primary_key.len()
+        && values.iter().zip(&table.primary_key).all(|(value, id)| {
+            !value.is_null() && table.column(*id).is_some_and(|column| value.fits(column.ty))
+        });
+    if typed && key::tuple(values.iter()).is_ok_and(|again| again == pk) {
+        return Ok(());
+    }
+    let message = format!("{} is no primary key of table `{}`", show_key(pk), table.full_name());
+    Err(Error::invalid("invalid_key", message))
+}
+
+fn check_cell(table: &Table, id: ColumnId, value: &Value) -> Result<()> {
+    let Some(column) = table.column(id) else {
+        return Err(Error::invalid("unknown_column", format!("table `{}` has no column number {id}", table.full_name())));
+    };
+    let name = format!("column `{}` of table `{}`", column.name, table.full_name());
+    if column.dropped.is_some() {
+        return Err(Error::invalid("unknown_column", format!("{name} was dropped")));
+    }
+    if table.is_key(id) {
+        return Err(Error::invalid("key_update", format!("{name} belongs to the primary key: it cannot be assigned")));
+    }
+    if !value.fits(column.ty) {
+        let message = format!("{name} has type {}: it cannot hold {} of type {}", column.ty, shown(value), value.type_name());
+        return Err(Error::invalid("wrong_type", message));
+    }
+    Ok(())
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}
+
+/// Checks NOT NULL and CHECK for a whole row.
+///
+/// # Errors
+/// Kind `invalid`, naming column or constraint.
+pub fn check_row(table: &Table, row: &Row) -> Result<()> {
+    for column in table.live_columns() {
+        if !column.nullable && row.cell(column.id).is_null() {
+            let message = format!("column `{}` of table `{}` is NOT NULL: give a value", column.name, table.full_name());
+            return Err(Error::invalid("not_null", message));
+        }
+    }
+    for check in &table.checks {
+        if check.expr.truth(row.cells.as_slice())? == Some(false) {
+            let message = format!("row violates check `{}` of table `{}`: {}", check.name, table.full_name(), check.sql);
+            return Err(Error::invalid("check_violation", message));
+        }
+    }
+    Ok(())
+}
+
+/// Where the index entries of a copy live.
+#[derive(Clone, Copy, Debug)]
+pub struct Copy {
+    /// The space.
+    pub space: SpaceId,
+    /// The generation.
+    pub generation: Generation,
+}
+
+impl Copy {
+    /// Adds to `batch` what changes in all indexes when a row becomes another; tombstones have no entries.
+    ///
+    /// # Errors
+    /// Kind `quota` if an entry is too long.
+    pub fn reindex(&self, table: &Table, pk: &[u8], old: Option<&Row>, new: Option<&Row>, batch: &mut WriteBatch) -> Result<()> {
+        for index in &table.indexes {
+            let old = self.entry(index, pk, old)?;
+            let new = self.entry(index, pk, new)?;
+            if old == new {
+                continue;
+            }
+            if let Some(entry) = old {
+                batch.delete(Partition::Index, entry);
+            }
+            if let Some(entry) = new {
+                batch.put(Partition::Index, entry, Vec::new());
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry of a live row.
+    ///
+    /// # Errors
+    /// Kind `quota` if it is too long.
+    pub fn entry(&self, index: &IndexDef, pk: &[u8], row: Option<&Row>) -> Result<Option<Vec<u8>>> {
+        let Some(row) = row.filter(|row| !row.header.deleted) else { return Ok(None) };
+        let values = index.columns.iter().map(|id| row.cell(*id));
+        keys::index_entry(self.space, self.generation, index.id, values, pk).map(Some)
+    }
+}
+
+/// The type that a query sees in a column: a COUNTER reads as BIGINT.
+pub fn read_type(ty: Type) -> Type {
+    if ty == Type::Counter { Type::BigInt } else { ty }
+}
