@@ -12,6 +12,7 @@
 
 pub mod catalog;
 pub mod codec;
+pub mod device;
 mod error;
 pub mod expr;
 pub mod hlc;
@@ -23,6 +24,8 @@ pub mod merge;
 pub mod mutation;
 pub mod row;
 pub mod rules;
+pub mod server;
+pub mod snapshot;
 pub mod store;
 pub mod transaction;
 pub mod value;
