@@ -12,6 +12,9 @@ use crate::ids::{CatalogVersion, ColumnId, Name, TableId};
 use crate::value::{Type, Value};
 use crate::{Error, Result};
 
+/// Largest definition of a table, encoded.
+pub const TABLE_BYTES_MAX: usize = 128 * 1024;
+
 /// A column of a table to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewColumn {
@@ -202,6 +205,7 @@ impl Catalog {
             changed,
             dropped: false,
         };
+        check_size(&def)?;
         self.put(def);
         self.live_table(id).cloned()
     }
@@ -374,10 +378,26 @@ impl Catalog {
     fn change(&mut self, id: TableId, change: impl FnOnce(&mut TableDef) -> Result<()>) -> Result<()> {
         let mut def = self.live_table(id)?.def().clone();
         change(&mut def)?;
+        check_size(&def)?;
         def.changed = self.bump();
         self.put(def);
         Ok(())
     }
+}
+
+/// A definition travels in one record.
+fn check_size(def: &TableDef) -> Result<()> {
+    let mut out = crate::codec::Writer::new();
+    def.write(&mut out);
+    if out.len() <= TABLE_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the definition of table `{}` has {} bytes: at most {TABLE_BYTES_MAX} are allowed",
+        def.full_name(),
+        out.len()
+    );
+    Err(Error::quota("table_too_wide", message))
 }
 
 /// A COUNTER always has a value: it starts at its default or 0.

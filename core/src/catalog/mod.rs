@@ -12,7 +12,7 @@ use crate::ids::{CatalogVersion, IndexId, Name, TableId};
 use crate::store::{Direction, KeyRange, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
 
-pub use ddl::{AddColumn, NewColumn, NewIndex, NewTable};
+pub use ddl::{AddColumn, NewColumn, NewIndex, NewTable, TABLE_BYTES_MAX};
 pub use def::{
     COLUMNS_MAX, CheckDef, ColumnDef, DELETED_RETENTION_DEFAULT_SECONDS, Default, FlushPolicy, IndexDef, Location,
     TableDef, TableOptions,

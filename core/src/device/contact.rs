@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Device;
 use super::install::remaining;
 use super::outbox::OutboxEntry;
 use super::state::{Binding, Progress};
-use super::{Device, State};
 use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
-use crate::ids::{CatalogVersion, ColumnId, DeviceId, MutationId, Name, ServerId, SpaceId, TableId};
+use crate::ids::{CatalogVersion, ColumnId, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId};
 use crate::mutation::{Assignment, Op, OpKind};
+use crate::server::Answer;
 use crate::store::{Partition, WriteBatch};
 use crate::{Error, Result, keys};
 
@@ -117,6 +118,23 @@ impl Device {
         state.version += 1;
         self.build_indexes(&mut state)?;
         Ok(state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect())
+    }
+
+    /// Begins the server's history on a copy that has none and will get no snapshot.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn adopt(&self, epoch: Epoch, answer: Answer) -> Result<()> {
+        let mut state = self.state.lock();
+        if answer != Answer::Resume || state.progress.position != Position::default() {
+            return Ok(());
+        }
+        let progress = Progress { position: Position { epoch, ..Position::default() }, ..state.progress };
+        let mut batch = WriteBatch::new();
+        progress.save(&mut batch);
+        self.store.commit(batch)?;
+        state.progress = progress;
+        Ok(())
     }
 
     /// The outbox in the server's numbers, if any table moved.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apply::{Taken, take_results};
+use super::apply::{Applied, Taken, take_results};
 use super::outbox::{self, OutboxEntry};
 use super::overlay::Copier;
 use super::state::{Progress, Staging};
@@ -83,7 +83,7 @@ impl Device {
     ///
     /// # Errors
     /// Kind `corrupt` if blocks are missing or damaged: then what was staged is thrown away.
-    pub fn publish_snapshot(&self, offer: &SnapshotOffer, results: &[MutationResult]) -> Result<CommitId> {
+    pub fn publish_snapshot(&self, offer: &SnapshotOffer, results: &[MutationResult]) -> Result<Applied> {
         let mut state = self.state.lock();
         let staging = state.progress.staging.filter(|staging| staging.snapshot == offer.id);
         let whole = staging.filter(|staging| staging.blocks == offer.blocks && staging.checksum == offer.checksum);
@@ -99,7 +99,8 @@ impl Device {
         let mut batch = WriteBatch::new();
         let mut identity = state.identity;
         let old = state.copier(&*snapshot, &catalog);
-        let Taken { decided, .. } = take_results(&old, results, &mut BTreeMap::new(), &mut identity, &mut batch)?;
+        let Taken { decided, is_forked } =
+            take_results(&old, results, &mut BTreeMap::new(), &mut identity, &mut batch)?;
         let waiting = remaining(&*snapshot, &decided)?;
         identity.save(&mut batch);
         batch.delete_range(Partition::Overlay, keys::overlay_all());
@@ -122,7 +123,8 @@ impl Device {
             updated: offer.updated,
             ..state.progress
         };
-        self.finish(&mut state, progress, identity, decided.len() as u64, batch)
+        let commit = self.finish(&mut state, progress, identity, decided.len() as u64, batch)?;
+        Ok(Applied { commit, position: offer.position, decided: decided.into_iter().collect(), is_forked })
     }
 
     /// Throws away what was staged, for example when the server offers nothing to go on with.

@@ -24,6 +24,7 @@ impl Server {
         let mut batch = WriteBatch::new();
         catalog.save(current.version(), &mut batch);
         let commit = self.store.commit(batch)?;
+        *self.catalog_commit.lock() = commit;
         *current = Arc::new(catalog);
         Ok((answer, commit))
     }

@@ -17,6 +17,9 @@ use crate::rules::{Copy, check_op, check_row};
 use crate::store::{Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
 
+/// Keys of named lost columns take at most about this much, so that a result fits a message.
+const LOST_BYTES_MAX: usize = 64 * 1024;
+
 /// Rows on a server have one generation.
 pub(crate) const GENERATION: Generation = Generation(0);
 
@@ -42,6 +45,7 @@ struct Execution<'a> {
     changes: Writer,
     change_count: u32,
     lost: Vec<LostColumn>,
+    lost_bytes: usize,
     lost_count: u64,
 }
 
@@ -91,6 +95,7 @@ pub(super) fn execute(
         changes: Writer::new(),
         change_count: 0,
         lost: Vec::new(),
+        lost_bytes: 0,
         lost_count: 0,
     };
     let decided = match mutation {
@@ -210,7 +215,8 @@ impl Execution<'_> {
     fn note_lost(&mut self, op: &Op, lost: &[ColumnId]) {
         self.lost_count += lost.len() as u64;
         for column in lost {
-            if self.lost.len() < LOST_NAMED_MAX {
+            if self.lost.len() < LOST_NAMED_MAX && self.lost_bytes < LOST_BYTES_MAX {
+                self.lost_bytes += op.key.len();
                 self.lost.push(LostColumn { table: op.table, key: op.key.clone(), column: *column });
             }
         }

@@ -48,6 +48,7 @@ pub struct Server {
     entropy: Arc<dyn Entropy>,
     id: ServerId,
     catalog: RwLock<Arc<Catalog>>,
+    catalog_commit: Mutex<CommitId>,
     spaces: Mutex<HashMap<SpaceId, Arc<Mutex<Space>>>>,
     next_space: Mutex<u64>,
     observer: RwLock<Option<Observer>>,
@@ -84,6 +85,7 @@ impl Server {
             entropy,
             id,
             catalog: RwLock::new(Arc::new(catalog)),
+            catalog_commit: Mutex::new(CommitId(0)),
             spaces: Mutex::new(HashMap::new()),
             next_space: Mutex::new(next_space),
             observer: RwLock::new(None),
@@ -147,7 +149,8 @@ impl Server {
         let space = self.space(space)?;
         let mut space = space.lock();
         self.ensure_indexes(&mut space)?;
-        let last = space.unsynced.back().map_or(CommitId(0), |(commit, _)| *commit);
+        let catalog = *self.catalog_commit.lock();
+        let last = space.unsynced.back().map_or(catalog, |(commit, _)| catalog.max(*commit));
         Ok((self.view_of(&space)?, last))
     }
 
@@ -193,6 +196,18 @@ impl Server {
     pub fn synced(&self, space: SpaceId) -> Result<Seq> {
         let persisted = self.store.persisted();
         Ok(self.space(space)?.lock().synced(persisted))
+    }
+
+    /// The newest commit that a space or the catalog rests on: what was read of them may leave the server once it is
+    /// durable.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn last_commit(&self, space: SpaceId) -> Result<CommitId> {
+        let catalog = *self.catalog_commit.lock();
+        let space = self.space(space)?;
+        let space = space.lock();
+        Ok(space.unsynced.back().map_or(catalog, |(commit, _)| catalog.max(*commit)))
     }
 
     /// Durable log entries after `after`, in order, at most about `bytes_max` bytes of them but at least one.

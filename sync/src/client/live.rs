@@ -1,0 +1,275 @@
+//! A connection that the server has welcomed.
+
+use std::collections::VecDeque;
+
+use kalamdb_core::catalog::Table;
+use kalamdb_core::device::{Contact, Device, ServerCatalog};
+use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Seq};
+
+use super::download::Incoming;
+use super::{End, Output, SyncState, later};
+use crate::config::{
+    ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MS, UPLOAD_BYTES_AHEAD,
+};
+use crate::wire::{ClientRecord, Packer, ServerRecord, WelcomeRecord, chunks};
+
+pub(super) struct Live {
+    welcome: WelcomeRecord,
+    /// Whether definitions and binding are in place; nothing else is taken before.
+    is_met: bool,
+    catalog: ServerCatalog,
+    /// Whether tables that the server misses were declared on this connection.
+    is_declared: bool,
+    /// Whether tables wait for the server, so that writes cannot be sent.
+    has_local_tables: bool,
+    pub schema_error: Option<Error>,
+    pub(super) incoming: Incoming,
+    /// Whether this device needs a new id once it has caught up.
+    pub is_forked: bool,
+    /// The last transaction that the server is known to have.
+    pub(super) head: Seq,
+    /// The last mutation that was sent.
+    sent: MutationId,
+    /// Mutations on their way, with their bytes.
+    ahead: VecDeque<(MutationId, usize)>,
+    ahead_bytes: usize,
+    /// Bytes taken since credit was granted.
+    taken: u64,
+    acked: Seq,
+    ack_due: Option<Now>,
+    heard: Now,
+    said: Now,
+}
+
+impl Live {
+    pub fn new(welcome: WelcomeRecord, now: Now) -> Live {
+        Live {
+            is_met: false,
+            catalog: ServerCatalog::default(),
+            is_declared: false,
+            has_local_tables: false,
+            schema_error: None,
+            incoming: Incoming::new(&welcome),
+            is_forked: welcome.is_forked,
+            head: welcome.head.seq,
+            sent: welcome.last,
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            taken: 0,
+            acked: Seq(0),
+            ack_due: None,
+            heard: now,
+            said: now,
+            welcome,
+        }
+    }
+
+    /// Checks who answered, and goes on at once if no definitions are on their way.
+    pub fn greet(&mut self, device: &Device) -> Result<(), End> {
+        device.check_binding(self.contact()).map_err(End::Block)?;
+        let entry = device.outbox_entry(self.welcome.last)?;
+        self.is_forked |= entry.is_some_and(|entry| entry.hash != self.welcome.last_hash);
+        let status = device.status()?;
+        let known = status.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
+        if known == self.welcome.catalog {
+            self.catalog.version = known;
+            self.catalog.namespaces = device.catalog().namespaces().to_vec();
+            self.meet(device)?;
+        }
+        Ok(())
+    }
+
+    fn contact(&self) -> Contact {
+        Contact { server: self.welcome.server, space: self.welcome.space, number: self.welcome.number }
+    }
+
+    fn meet(&mut self, device: &Device) -> Result<(), End> {
+        let missing = device.meet(self.contact(), &self.catalog).map_err(|error| match error.kind() {
+            ErrorKind::Invalid | ErrorKind::Unauthorized => End::Block(error),
+            _ => End::Retry(error),
+        })?;
+        self.catalog = ServerCatalog::default();
+        if !self.is_met {
+            device.adopt(self.welcome.head.epoch, self.welcome.answer)?;
+        }
+        self.is_met = true;
+        self.has_local_tables = !missing.is_empty();
+        if !self.has_local_tables {
+            self.schema_error = None;
+        }
+        Ok(())
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self, device: &Device) -> Result<SyncState> {
+        if let Some(snapshot) = self.incoming.snapshot() {
+            return Ok(snapshot);
+        }
+        let is_behind = !self.is_met || self.is_forked || device.status()?.position.seq < self.head;
+        Ok(if is_behind { SyncState::CatchingUp } else { SyncState::Live })
+    }
+
+    /// Takes a record; whether readers may see something new.
+    pub fn record(
+        &mut self,
+        device: &Device,
+        packer: &mut Packer,
+        outputs: &mut VecDeque<Output>,
+        record: ServerRecord,
+        now: Now,
+    ) -> Result<bool, End> {
+        match record {
+            ServerRecord::Welcome(_) => Err(unexpected("a second welcome")),
+            ServerRecord::Catalog { part, is_last } => {
+                self.catalog.version = part.version;
+                self.catalog.namespaces = part.namespaces;
+                self.catalog.tables.extend(part.tables);
+                if is_last {
+                    self.meet(device)?;
+                }
+                Ok(is_last)
+            }
+            ServerRecord::Clock { ahead_ms } => {
+                device.reset_clock(now, ahead_ms);
+                Ok(false)
+            }
+            ServerRecord::TokenExpiring { .. } => {
+                outputs.push_back(Output::NeedToken);
+                Ok(false)
+            }
+            ServerRecord::Pong(_) => Ok(false),
+            ServerRecord::Error { error, .. } => {
+                self.schema_error = Some(error);
+                Ok(false)
+            }
+            ServerRecord::GoAway { .. } => Ok(false),
+            data @ (ServerRecord::Begin { .. }
+            | ServerRecord::More(_)
+            | ServerRecord::End { .. }
+            | ServerRecord::Offer(_)
+            | ServerRecord::Block { .. }
+            | ServerRecord::BlockMore(_)
+            | ServerRecord::SnapshotEnd { .. }) => {
+                if !self.is_met {
+                    return Err(unexpected("data before the definitions they need"));
+                }
+                self.data(device, packer, data, now)
+            }
+        }
+    }
+
+    fn data(&mut self, device: &Device, packer: &mut Packer, record: ServerRecord, now: Now) -> Result<bool, End> {
+        let Some(progress) = self.incoming.record(device, packer, record)? else { return Ok(false) };
+        self.head = self.head.max(progress.position.seq);
+        self.is_forked |= progress.is_forked;
+        let decided = |id: &MutationId| progress.decided.contains(id);
+        self.ahead.retain(|(id, bytes)| {
+            if decided(id) {
+                self.ahead_bytes = self.ahead_bytes.saturating_sub(*bytes);
+            }
+            !decided(id)
+        });
+        self.ack_due.get_or_insert(later(now, ACK_DELAY_MS));
+        Ok(true)
+    }
+
+    /// Notes that a message of this many bytes was taken.
+    pub fn consumed(&mut self, bytes: usize, now: Now) {
+        self.heard = now;
+        self.taken += bytes as u64;
+    }
+
+    /// Notes that something was sent.
+    pub fn said(&mut self, now: Now) {
+        self.said = now;
+    }
+
+    /// Sends what may be sent.
+    pub fn pump(&mut self, device: &Device, packer: &mut Packer, now: Now) -> Result<(), End> {
+        if self.taken >= CREDIT_BYTES / 2 {
+            packer.push(&ClientRecord::Credit(std::mem::take(&mut self.taken)));
+        }
+        if !self.is_met {
+            return Ok(());
+        }
+        self.acknowledge(device, packer, now);
+        let is_caught_up = self.incoming.is_idle() && device.status()?.position.seq >= self.head;
+        if self.is_forked {
+            return if is_caught_up { Err(End::Forked) } else { Ok(()) };
+        }
+        if self.has_local_tables || !device.local_tables().is_empty() {
+            return self.declare(&device.local_tables(), packer);
+        }
+        self.upload(device, packer)
+    }
+
+    fn declare(&mut self, tables: &[std::sync::Arc<Table>], packer: &mut Packer) -> Result<(), End> {
+        if !self.is_declared {
+            for table in tables {
+                packer.push(&ClientRecord::Declare(Box::new(table.def().clone())));
+            }
+            self.is_declared = true;
+            self.has_local_tables = true;
+        }
+        Ok(())
+    }
+
+    fn upload(&mut self, device: &Device, packer: &mut Packer) -> Result<(), End> {
+        while self.ahead_bytes < UPLOAD_BYTES_AHEAD && device.persisted_entry() > self.sent {
+            let entries = device.sendable(self.sent, UPLOAD_BYTES_AHEAD - self.ahead_bytes)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                let (chunk, rest) = chunks(&entry.content);
+                let total = entry.content.len();
+                let chunk = chunk.to_vec();
+                packer.push(&ClientRecord::Mutation { id: entry.id, hash: entry.hash, total: total as u64, chunk });
+                for chunk in rest {
+                    packer.push(&ClientRecord::MutationMore(chunk.to_vec()));
+                }
+                self.sent = entry.id;
+                self.ahead.push_back((entry.id, total));
+                self.ahead_bytes += total;
+            }
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, device: &Device, packer: &mut Packer, now: Now) {
+        let held = device.persisted_position().seq;
+        let is_due = self.ack_due.is_some_and(|due| due <= now) || held.0 >= self.acked.0 + ACK_TRANSACTIONS;
+        if is_due && held > self.acked {
+            packer.push(&ClientRecord::Ack(held));
+            self.acked = held;
+            self.ack_due = None;
+        }
+    }
+
+    /// When something is due.
+    pub fn timeout(&self) -> Now {
+        let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
+        let silence = later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS);
+        let first = ping.min(silence);
+        self.ack_due.map_or(first, |due| first.min(due))
+    }
+
+    pub fn tick(&mut self, packer: &mut Packer, now: Now) -> Result<(), End> {
+        if later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS) <= now {
+            return Err(End::Retry(Error::retry("no_answer", "the server does not answer any more")));
+        }
+        let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
+        if ping <= now {
+            packer.push(&ClientRecord::Ping(now.millis()));
+        }
+        // An acknowledgement whose time came although nothing new is durable yet waits for the next commit.
+        if self.ack_due.is_some_and(|due| due <= now) {
+            self.ack_due = Some(later(now, ACK_DELAY_MS));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn unexpected(what: &str) -> End {
+    End::Retry(Error::corrupt("unexpected_record", format!("the server sent {what}")))
+}
