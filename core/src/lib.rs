@@ -22,6 +22,7 @@ pub mod keys;
 pub mod log;
 pub mod merge;
 pub mod mutation;
+pub mod planted;
 pub mod row;
 pub mod rules;
 pub mod server;

@@ -21,6 +21,7 @@ use crate::catalog::Catalog;
 use crate::hlc::{Entropy, HlcClock, Now};
 use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId};
 use crate::mutation::Base;
+use crate::planted::{Bug, is_planted};
 use crate::rules::Copy;
 use crate::store::{CommitId, CowMap, Partition, Store, WriteBatch};
 use crate::transaction::Transaction;
@@ -195,6 +196,9 @@ impl Device {
     pub fn persisted_entry(&self) -> MutationId {
         let persisted = self.store.persisted();
         let mut state = self.state.lock();
+        if is_planted(Bug::SentBeforePersisted) {
+            return state.identity.last;
+        }
         while let Some((_, id)) = state.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
             state.persisted_entry = id;
         }
