@@ -127,6 +127,7 @@ impl Store for FaultyStore {
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<CommitId> {
+        batch.check()?;
         let mut state = self.state.lock();
         state.check()?;
         let id = CommitId(state.last.0 + 1);
@@ -170,7 +171,10 @@ impl Store for FaultyStore {
         self.persist(waiting);
         let state = self.state.lock();
         if state.persisted < state.last {
-            return Err(Error::quota("store_frozen", "the store does not persist: free space and open the database again"));
+            return Err(Error::quota(
+                "store_frozen",
+                "the store does not persist: free space and open the database again",
+            ));
         }
         Ok(state.persisted)
     }
