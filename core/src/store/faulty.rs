@@ -186,3 +186,6 @@ impl Store for FaultyStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,17 @@ use parking_lot::Mutex;
 use super::*;
 use crate::failure::disk_full;
 
-/// A persister whose syncs wait for a result from the test, and what its listener heard.
-fn harness() -> (Persister, Sender<Result<()>>, Receiver<()>, Arc<Mutex<Vec<String>>>) {
+/// A persister whose syncs wait for a result from the test.
+struct Harness {
+    persister: Persister,
+    answer: Sender<Result<()>>,
+    /// Gets a message when a sync begins.
+    starts: Receiver<()>,
+    /// What the listener heard.
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+fn harness() -> Harness {
     let (answer, answers) = channel::<Result<()>>();
     let (started, starts) = channel();
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -26,12 +35,12 @@ fn harness() -> (Persister, Sender<Result<()>>, Receiver<()>, Arc<Mutex<Vec<Stri
         answers.recv().unwrap_or(Ok(()))
     })
     .expect("a thread");
-    (persister, answer, starts, heard)
+    Harness { persister, answer, starts, heard }
 }
 
 #[test]
 fn commits_during_a_sync_share_the_next_one() {
-    let (persister, answer, starts, heard) = harness();
+    let Harness { persister, answer, starts, heard } = harness();
     persister.committed();
     starts.recv().expect("the first sync");
     for _ in 0..5 {
@@ -47,7 +56,7 @@ fn commits_during_a_sync_share_the_next_one() {
 
 #[test]
 fn a_failed_sync_freezes_for_good() {
-    let (persister, answer, _starts, heard) = harness();
+    let Harness { persister, answer, starts: _starts, heard } = harness();
     persister.committed();
     answer.send(Err(disk_full("test", "no room"))).expect("the thread waits");
     assert_eq!(persister.flush().expect_err("frozen").kind(), ErrorKind::Quota);
@@ -62,7 +71,7 @@ fn a_failed_sync_freezes_for_good() {
 
 #[test]
 fn closing_syncs_what_was_committed() {
-    let (persister, answer, _starts, heard) = harness();
+    let Harness { persister, answer, starts: _starts, heard } = harness();
     persister.committed();
     answer.send(Ok(())).expect("the thread waits");
     persister.close();

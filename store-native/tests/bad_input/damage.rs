@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kalamdb_core::ErrorKind;
+use kalamdb_core::store::Store;
 use kalamdb_core::store::conformance::Prng;
+use kalamdb_store_native::rocks::{self, LogDamage, RocksOptions};
 use kalamdb_store_native::{StoreKind, open_store};
 
 use super::{ROWS, make, read_all};
@@ -128,6 +130,30 @@ fn rocksdb_reports_damage() {
     // A log that ends early is what a crash leaves.
     let is_log = |name: &str| name.ends_with(".log");
     damage_each_file(StoreKind::Rocksdb, |name, damage| is_log(name) && !matches!(damage, Damage::Flip { .. }));
+}
+
+/// For rescue by hand there is a way past a damaged log, to what stands before the damage.
+#[test]
+fn rocksdb_drops_a_damaged_tail_when_told_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make(StoreKind::Rocksdb, folder.path());
+    let mut all = Vec::new();
+    files(folder.path(), &mut all);
+    let log = all.iter().filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let log = log.max_by_key(|path| fs::metadata(path).expect("metadata").len()).expect("a log");
+    let mut bytes = fs::read(log).expect("read");
+    let middle = bytes.len() / 2;
+    bytes.iter_mut().skip(middle).take(4).for_each(|byte| *byte ^= 0x5a);
+    fs::write(log, bytes).expect("write");
+
+    let mut options = RocksOptions::default();
+    let error = rocks::open(folder.path(), &options, None).err().expect("refused");
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    options.log_damage = LogDamage::DropTail;
+    let store = rocks::open(folder.path(), &options, None).expect("open without the tail");
+    let numbers = read_all(&*store.snapshot().expect("snapshot")).expect("read");
+    assert!((1..ROWS as usize).contains(&numbers.len()), "{} rows", numbers.len());
+    assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>(), "a prefix");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{Node, child_of};
 use crate::Result;
 use crate::store::{Cursor, Direction, KeyRange};
 
-/// A walk over a [`CowMap`] as it was when the cursor was made.
+/// A walk over a [`CowMap`](super::CowMap) as it was when the cursor was made.
 #[derive(Debug)]
 pub struct CowCursor {
     /// Branches from the root down to the leaf, each with the place taken.
