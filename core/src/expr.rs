@@ -168,22 +168,18 @@ impl Expr {
     ///
     /// # Errors
     /// What `place` gives.
-    pub fn map_columns(&self, place: &mut impl FnMut(u32) -> Result<u32>) -> Result<Expr> {
-        let each = |parts: &[Expr], place: &mut dyn FnMut(u32) -> Result<u32>| {
-            parts.iter().map(|part| part.map_columns(&mut |at| place(at))).collect::<Result<Vec<_>>>()
-        };
+    pub fn map_columns(&self, place: &mut dyn FnMut(u32) -> Result<u32>) -> Result<Expr> {
+        let mut boxed = |inner: &Expr| inner.map_columns(place).map(Box::new);
         Ok(match self {
             Expr::Column(at) => Expr::Column(place(*at)?),
             Expr::Literal(value) => Expr::Literal(value.clone()),
-            Expr::And(parts) => Expr::And(each(parts, place)?),
-            Expr::Or(parts) => Expr::Or(each(parts, place)?),
-            Expr::Length(inner) => Expr::Length(Box::new(boxed(inner, place)?)),
-            Expr::Not(inner) => Expr::Not(Box::new(boxed(inner, place)?)),
-            Expr::IsNull(inner) => Expr::IsNull(Box::new(boxed(inner, place)?)),
-            Expr::In(inner, values) => Expr::In(Box::new(boxed(inner, place)?), values.clone()),
-            Expr::Compare(comparison, left, right) => {
-                Expr::compare(*comparison, boxed(left, place)?, boxed(right, place)?)
-            }
+            Expr::And(parts) => Expr::And(parts.iter().map(|part| part.map_columns(place)).collect::<Result<_>>()?),
+            Expr::Or(parts) => Expr::Or(parts.iter().map(|part| part.map_columns(place)).collect::<Result<_>>()?),
+            Expr::Length(inner) => Expr::Length(boxed(inner)?),
+            Expr::Not(inner) => Expr::Not(boxed(inner)?),
+            Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
+            Expr::In(inner, values) => Expr::In(boxed(inner)?, values.clone()),
+            Expr::Compare(comparison, left, right) => Expr::Compare(*comparison, boxed(left)?, boxed(right)?),
         })
     }
 
@@ -277,10 +273,6 @@ impl Expr {
             other => return Err(Error::corrupt("unknown_expression", format!("unknown expression {other}"))),
         })
     }
-}
-
-fn boxed(inner: &Expr, place: &mut dyn FnMut(u32) -> Result<u32>) -> Result<Expr> {
-    inner.map_columns(&mut |at| place(at))
 }
 
 fn not_a_condition(found: &str) -> Error {

@@ -81,7 +81,9 @@ pub fn decide(table: &Table, op: &Op, current: Option<&Row>, judge: &dyn Judge) 
     let change = |kind| Some(Change { table: op.table, key: op.key.clone(), kind });
     let only = |change| Ok(Decision { change, lost: Vec::new() });
     match (&op.kind, live) {
-        (OpKind::Insert(_), Some(_)) if !is_planted(Bug::SecondInsertAccepted) => Err(conflict("duplicate_key", table, &op.key, "exists already")),
+        (OpKind::Insert(_), Some(_)) if !is_planted(Bug::SecondInsertAccepted) => {
+            Err(conflict("duplicate_key", table, &op.key, "exists already"))
+        }
         (OpKind::Insert(cells), _) | (OpKind::Upsert(cells, _), None) => only(change(ChangeKind::Put(cells.clone()))),
         (OpKind::Upsert(_, patch), Some(row)) => decide_patch(table, op, patch, row, judge),
         (OpKind::Update(_), None) if is_planted(Bug::UpdateOfGoneRowAccepted) => only(None),
@@ -92,7 +94,9 @@ pub fn decide(table: &Table, op: &Op, current: Option<&Row>, judge: &dyn Judge) 
         (OpKind::Update(patch), Some(row)) => decide_patch(table, op, patch, row, judge),
         (OpKind::Delete, None) => only(None),
         (OpKind::Delete, Some(_)) if judge.is_foreign() => only(None),
-        (OpKind::Delete, Some(_)) if is_planted(Bug::DeleteCompetes) && !table.live_columns().all(|c| judge.wins(c.id)) => {
+        (OpKind::Delete, Some(_))
+            if is_planted(Bug::DeleteCompetes) && !table.live_columns().all(|c| judge.wins(c.id)) =>
+        {
             only(None)
         }
         (OpKind::Delete, Some(_)) => only(change(ChangeKind::Delete)),
