@@ -93,11 +93,11 @@ impl Device {
     /// Kind `corrupt` if the store holds something else or is damaged; what the store gives.
     pub fn open(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Result<Device> {
         check_format(&*store, STORE_KIND, "a device's database")?;
-        let snapshot = store.snapshot()?;
-        let identity = match Identity::load(&*snapshot)? {
+        let identity = match Identity::load(&*store.snapshot()?)? {
             Some(identity) => identity,
             None => start(&*store, &*entropy)?,
         };
+        let snapshot = store.snapshot()?;
         let progress = Progress::load(&*snapshot)?;
         let mut waiting = 0;
         let mut last = identity.last;

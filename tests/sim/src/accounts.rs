@@ -54,6 +54,7 @@ pub struct Accounts {
     /// Positions that devices have reached and reported as durable.
     pub reached: BTreeMap<usize, (Position, Seq)>,
     pub spaces: BTreeSet<SpaceId>,
+    pub is_traced: bool,
 }
 
 /// A violation: which guarantee, and what was found.
@@ -121,6 +122,9 @@ impl Accounts {
         if ledger.states.len() as u64 != seq {
             violations.push(format!("log of space {space} jumps from {} to {seq}", ledger.states.len() - 1));
             return Ok(());
+        }
+        if self.is_traced {
+            println!("          log {space}/{seq} by {:?} stamp {stamp} seen {seen} refused {} {ops:?}", self.owners.get(&entry.author), entry.head.refused);
         }
         let mark = Mark { seq, clock: entry.head.hlc.0, device: entry.head.device.0 };
         let write = Write { seen, mark, ops: &ops };

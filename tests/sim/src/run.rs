@@ -224,6 +224,10 @@ impl World {
             let wait = (timeout.micros() - now.micros()) / 1000;
             self.plan(wait.max(1), Event::DeviceTimer(at));
         }
+        if changed && self.trace && let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) {
+            let status = running.core.status()?;
+            println!("          device {at} {} at {} pending {} last {}", status.device, status.position.seq, status.pending, status.last_mutation);
+        }
         if changed { self.check_device(at) } else { Ok(Vec::new()) }
     }
 

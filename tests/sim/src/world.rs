@@ -140,7 +140,7 @@ impl World {
             links: BTreeMap::new(),
             next_link: 1,
             users,
-            accounts: Accounts::default(),
+            accounts: Accounts { is_traced: trace, ..Accounts::default() },
             faults: BTreeMap::new(),
             restored: BTreeSet::new(),
             trace,
