@@ -8,5 +8,7 @@
 
 pub mod client;
 pub mod config;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod server;
 pub mod wire;

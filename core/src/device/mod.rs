@@ -182,6 +182,16 @@ impl Device {
         Ok(DeviceStatus { rejected, ..status })
     }
 
+    /// How far the copy has come.
+    pub fn position(&self) -> Position {
+        self.state.lock().progress.position
+    }
+
+    /// The number of own transactions that the server has not decided.
+    pub fn pending(&self) -> u64 {
+        self.state.lock().waiting
+    }
+
     /// The position up to which the copy is durable.
     pub fn persisted_position(&self) -> Position {
         let persisted = self.store.persisted();

@@ -36,6 +36,9 @@ pub enum Input {
     Lost(String),
     /// Something was written locally or became durable.
     Wake,
+    /// Find out whether the copy is as new as the server's: [`SyncStatus::is_synced`] is false until the server has
+    /// sent everything that it has by then.
+    Probe,
     /// The time of [`ClientSession::poll_timeout`] came.
     Tick,
 }
@@ -113,6 +116,9 @@ pub struct ClientSession {
     packer: Packer,
     token: Option<String>,
     failures: u32,
+    /// How often [`Input::Probe`] came, and the last one that the server answered.
+    probe: u64,
+    answered: u64,
     error: Option<Error>,
     /// The server refused this device's id for another content.
     must_fork: bool,
@@ -147,6 +153,8 @@ impl ClientSession {
             packer: Packer::default(),
             token: None,
             failures: 0,
+            probe: 0,
+            answered: 0,
             error: None,
             must_fork: false,
         }
@@ -161,10 +169,10 @@ impl ClientSession {
             State::Stopped => SyncState::Stopped,
             State::Waiting { until } => SyncState::Waiting { until: *until },
             State::AwaitToken | State::Connecting { .. } | State::Greeting { .. } => SyncState::Connecting,
-            State::Live(live) => live.state(&self.device)?,
+            State::Live(live) => live.state(&self.device),
             State::Blocked => SyncState::Blocked,
         };
-        let is_synced = state == SyncState::Live && self.device.status()?.pending == 0;
+        let is_synced = state == SyncState::Live && self.device.pending() == 0 && self.answered >= self.probe;
         let error = match &self.state {
             State::Live(live) => live.schema_error.clone().or_else(|| self.error.clone()),
             _ => self.error.clone(),
@@ -185,10 +193,18 @@ impl ClientSession {
             Input::Message(message) => self.message(&message, now),
             Input::Lost(reason) => self.lost(reason),
             Input::Wake => Ok(()),
+            Input::Probe => {
+                self.probe += 1;
+                Ok(())
+            }
             Input::Tick => self.tick(now),
         };
         let handled = handled.and_then(|()| match &mut self.state {
-            State::Live(live) => live.pump(&self.device, &mut self.packer, now),
+            State::Live(live) => {
+                self.answered = self.answered.max(live.answered);
+                live.probe(&mut self.packer, self.probe);
+                live.pump(&self.device, &mut self.packer, now)
+            }
             _ => Ok(()),
         });
         if let Err(end) = handled {
@@ -306,7 +322,6 @@ impl ClientSession {
                 live.is_forked |= self.must_fork;
                 live.greet(&self.device)?;
                 self.state = State::Live(live);
-                self.failures = 0;
                 self.error = None;
                 Ok(())
             }
@@ -372,6 +387,9 @@ impl ClientSession {
     }
 
     fn end(&mut self, end: End, now: Now) {
+        if matches!(&self.state, State::Live(live) if live.was_good(now)) {
+            self.failures = 0;
+        }
         if let State::Connecting { .. } | State::Greeting { .. } | State::Live(_) = self.state {
             self.disconnect();
         }

@@ -90,8 +90,10 @@ struct Established {
     upload: Option<Upload>,
     /// The catalog version that the device has.
     catalog: CatalogVersion,
-    /// Whether the device was told that its token ends.
-    is_warned: bool,
+    /// When the device is told that its token ends; `None` once it was told.
+    warn_ms: Option<u64>,
+    /// A ping and the transaction behind which it is answered.
+    ping: Option<(u64, Seq)>,
     /// Whether the device said good-bye.
     is_leaving: bool,
 }
@@ -172,12 +174,7 @@ impl ServerSession {
         match &self.state {
             State::Opened | State::Verifying(_) => Some(after(self.opened, HELLO_TIMEOUT_MS)),
             State::Established(session) => {
-                let expires = session.identity.expires_ms;
-                let token = if session.is_warned {
-                    expires.saturating_add(TOKEN_GRACE_MS)
-                } else {
-                    expires.saturating_sub(TOKEN_WARNING_MS)
-                };
+                let token = session.warn_ms.unwrap_or(session.identity.expires_ms.saturating_add(TOKEN_GRACE_MS));
                 Some(after(self.heard, KEEP_ALIVE_MS).min(Now::from_millis(token)))
             }
             State::Closed => None,
@@ -230,7 +227,7 @@ impl ServerSession {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Verifying(hello) => self.establish(&hello, verdict?, now),
             State::Established(mut session) => {
-                let renewed = session.renew(verdict);
+                let renewed = session.renew(verdict, now);
                 self.state = State::Established(session);
                 renewed
             }
@@ -268,8 +265,9 @@ impl ServerSession {
             snapshot: None,
             upload: None,
             catalog: hello.catalog,
+            warn_ms: Some(warning_time(&identity, now)),
             identity,
-            is_warned: false,
+            ping: None,
             is_leaving: false,
         };
         session.send_catalog(&self.server, &mut self.packer);
@@ -375,8 +373,14 @@ impl ServerSession {
     }
 }
 
+/// A minute before the token ends, and for a short-lived one after half of its time.
+fn warning_time(identity: &Identity, now: Now) -> u64 {
+    let left = identity.expires_ms.saturating_sub(now.millis());
+    identity.expires_ms.saturating_sub(TOKEN_WARNING_MS.min(left / 2))
+}
+
 impl Established {
-    fn renew(&mut self, verdict: Result<Identity>) -> Result<()> {
+    fn renew(&mut self, verdict: Result<Identity>, now: Now) -> Result<()> {
         let identity = verdict?;
         if identity.user != self.identity.user {
             return Err(Error::unauthorized(
@@ -384,8 +388,11 @@ impl Established {
                 "the new token belongs to another user: open another database",
             ));
         }
+        // A client that has no newer token sends the old one again; a second warning would only make it repeat that.
+        if identity.expires_ms > self.identity.expires_ms {
+            self.warn_ms = Some(warning_time(&identity, now));
+        }
         self.identity = identity;
-        self.is_warned = false;
         Ok(())
     }
 
@@ -394,8 +401,8 @@ impl Established {
         if now.millis() >= expires.saturating_add(TOKEN_GRACE_MS) {
             return Err(Error::unauthorized("token_expired", "the token has expired: get a new one"));
         }
-        if !self.is_warned && now.millis() >= expires.saturating_sub(TOKEN_WARNING_MS) {
-            self.is_warned = true;
+        if self.warn_ms.is_some_and(|warn| warn <= now.millis()) {
+            self.warn_ms = None;
             packer.push(&ServerRecord::TokenExpiring { in_ms: expires.saturating_sub(now.millis()) });
         }
         Ok(())

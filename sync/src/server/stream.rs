@@ -29,7 +29,18 @@ impl Established {
             Err(error) if error.kind() == ErrorKind::Retry => self.offer(server, packer, None)?,
             other => other?,
         }
-        if self.snapshot.is_none() { self.pump_log(server, packer) } else { Ok(()) }
+        if self.snapshot.is_none() {
+            self.pump_log(server, packer)?;
+            self.answer_ping(packer);
+        }
+        Ok(())
+    }
+
+    /// Answers a ping behind everything that was durable when it came: whoever gets the answer has all that.
+    fn answer_ping(&mut self, packer: &mut Packer) {
+        if let Some((nonce, _)) = self.ping.take_if(|(_, upto)| *upto <= self.sent) {
+            packer.push(&ServerRecord::Pong(nonce));
+        }
     }
 
     /// Sends every definition that is newer than what the device has.

@@ -212,7 +212,10 @@ impl Record for ServerRecord {
             77 => ServerRecord::GoAway { reason: input.text()?.to_string(), retry_ms: input.varint()? },
             78 => ServerRecord::Error { error: read_error(input)?, is_fatal: input.flag()? },
             other => {
-                return Err(Error::corrupt("unknown_record", format!("a server sent a record of unknown type {other}")));
+                return Err(Error::corrupt(
+                    "unknown_record",
+                    format!("a server sent a record of unknown type {other}"),
+                ));
             }
         })
     }
