@@ -1,28 +1,33 @@
 //! Packages of Debian and its relatives.
 
-use super::Need;
+use anyhow::Result;
+
 use crate::process::{self, capture, which};
 
 /// Versions of clang that are looked for, the best first. Older than 14 is untried; the limit above leaves room.
 pub const CLANG_VERSIONS: std::ops::RangeInclusive<u32> = 14..=30;
 
-/// Installs the packages of the tools, if this is a Debian and the user is root. The lists of packages are fetched
-/// first: on a new machine they are empty, and elsewhere they may name versions that are gone.
-pub fn install(needs: &[Need]) {
-    if which("apt-get").is_none() || !is_root() {
-        return;
-    }
-    if let Err(error) = process::run(process::command("apt-get").args(["update", "-q"])) {
-        eprintln!("    {error:#}; trying with the lists that are here");
-    }
-    let mut packages: Vec<String> = needs.iter().flat_map(|need| need.debian_packages()).collect();
-    packages.sort();
-    packages.dedup();
+/// Whether this is a Debian and the user is root.
+pub fn can_install() -> bool {
+    which("apt-get").is_some() && is_root()
+}
+
+/// Fetches the lists of packages.
+///
+/// # Errors
+/// When a list cannot be fetched; the lists that are here may do.
+pub fn update() -> Result<()> {
+    process::run(process::command("apt-get").args(["update", "-q"]))
+}
+
+/// Installs packages.
+///
+/// # Errors
+/// When one does not exist or cannot be fetched.
+pub fn install(packages: &[String]) -> Result<()> {
     let mut command = process::command("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "-q", "--no-install-recommends"]);
-    if let Err(error) = process::run(command.args(packages)) {
-        eprintln!("    {error:#}");
-    }
+    process::run(command.args(packages))
 }
 
 /// The newest clang that can be installed, with its libclang and llvm-ar.

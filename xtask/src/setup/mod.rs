@@ -4,6 +4,7 @@
 pub mod clang;
 mod debian;
 mod need;
+pub mod rust;
 
 use anyhow::{Result, bail};
 
@@ -67,14 +68,30 @@ fn missing(needs: &[Need]) -> Vec<Need> {
 
 /// Tries to install; whether it worked shows when the tools are looked for again.
 fn install(missing: &[Need]) {
-    let from_debian: Vec<Need> = missing.iter().copied().filter(|need| !need.debian_packages().is_empty()).collect();
-    if !from_debian.is_empty() {
-        debian::install(&from_debian);
-    }
+    let mut from_debian = Vec::new();
     for need in missing {
-        let Some((program, args)) = need.installer() else { continue };
-        if let Err(error) = process::run(process::command(program).args(args)) {
-            eprintln!("    {error:#}");
+        match need.installer() {
+            Some((program, args)) => complain(process::run(process::command(program).args(args))),
+            None => from_debian.push(*need),
         }
+    }
+    let target_refused = missing.contains(&Need::WasmTarget) && Need::WasmTarget.find().is_none();
+    if (from_debian.is_empty() && !target_refused) || !debian::can_install() {
+        return;
+    }
+    // The lists of packages are empty on a new machine, and elsewhere may name versions that are gone.
+    complain(debian::update());
+    let mut packages: Vec<String> = from_debian.iter().flat_map(|need| need.debian_packages()).collect();
+    if target_refused {
+        packages.extend(rust::DEBIAN_PACKAGES.map(String::from));
+    }
+    packages.sort();
+    packages.dedup();
+    complain(debian::install(&packages));
+}
+
+fn complain(result: Result<()>) {
+    if let Err(error) = result {
+        eprintln!("    {error:#}");
     }
 }

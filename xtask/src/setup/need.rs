@@ -1,5 +1,6 @@
 //! Each tool: what it is for, how it is found, where it comes from.
 
+use super::rust::{self, WasmRust};
 use super::{clang, debian};
 use crate::process::{capture, which};
 
@@ -72,11 +73,10 @@ impl Need {
             Self::WasmClang => {
                 clang::for_wasm().map(|tools| format!("{}, {}", tools.compiler.display(), tools.archiver.display()))
             }
-            Self::WasmTarget => {
-                let library = capture("rustc", ["--print", "target-libdir", "--target", "wasm32-unknown-unknown"])?;
-                std::fs::read_dir(&library).ok()?.next()?.ok()?;
-                Some(library)
-            }
+            Self::WasmTarget => rust::for_wasm().map(|rust| match rust {
+                WasmRust::Installed { library } => library.display().to_string(),
+                WasmRust::FromSource { rustc } => format!("built from source for {}", rustc.display()),
+            }),
         }
     }
 
@@ -94,7 +94,7 @@ impl Need {
         match self {
             Self::Rustfmt => Some(("rustup", vec!["component", "add", "rustfmt"])),
             Self::Clippy => Some(("rustup", vec!["component", "add", "clippy"])),
-            Self::WasmTarget => Some(("rustup", vec!["target", "add", "wasm32-unknown-unknown"])),
+            Self::WasmTarget => Some(("rustup", vec!["target", "add", rust::WASM_TARGET])),
             Self::Nextest => Some(("cargo", vec!["install", "cargo-nextest", "--locked"])),
             Self::Cxx | Self::Libclang | Self::WasmClang => None,
         }
@@ -103,10 +103,13 @@ impl Need {
     /// What to do by hand when it could not be installed.
     pub fn advice(self) -> String {
         match (self, self.installer()) {
-            (Self::WasmTarget, _) => "run `rustup target add wasm32-unknown-unknown`; where rustup can download \
-                nothing, install a Rust with that target from the distribution (Debian: `apt-get install cargo-web \
-                rustc-web libstd-rust-web-dev-wasm32`) and put it first in PATH"
-                .into(),
+            (Self::WasmTarget, _) => format!(
+                "run `rustup target add {}`; where rustup can download nothing, `{}apt-get install -y {}` brings \
+                 Debian's compiler, which is then used for this target only",
+                rust::WASM_TARGET,
+                debian::sudo(),
+                rust::DEBIAN_PACKAGES.join(" ")
+            ),
             (_, Some((program, args))) => format!("run `{program} {}`", args.join(" ")),
             (_, None) if which("apt-get").is_some() => {
                 format!("run `{}apt-get install -y {}`", debian::sudo(), self.debian_packages().join(" "))
