@@ -107,7 +107,8 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if name.ends_with(".rs") {
                 let text = std::fs::read_to_string(&path).expect("source is UTF-8");
-                let path = path.strip_prefix(&root).expect("the walk began at the root").to_string_lossy().replace('\\', "/");
+                let path =
+                    path.strip_prefix(&root).expect("the walk began at the root").to_string_lossy().replace('\\', "/");
                 sources.push(Source { path, text });
             }
         }
@@ -249,7 +250,9 @@ fn long_files_have_a_reason() {
 #[test]
 fn the_repository_is_seen() {
     let folders: Vec<String> = manifests().into_iter().map(|manifest| manifest.folder).collect();
-    assert!(["core", "sync", "sql", "server", "tests/e2e"].iter().all(|name| folders.iter().any(|folder| folder == name)));
+    assert!(
+        ["core", "sync", "sql", "server", "tests/e2e"].iter().all(|name| folders.iter().any(|folder| folder == name))
+    );
     assert!(manifests().iter().any(|manifest| manifest.dependencies.iter().any(|inside| inside.folder.is_some())));
     let paths: Vec<String> = sources().into_iter().map(|source| source.path).collect();
     assert!(["core/src/lib.rs", "sync/src/lib.rs"].iter().all(|name| paths.iter().any(|path| path == name)));
