@@ -10,6 +10,8 @@
 //!
 //! Core is deaf: it has no clock, no randomness, no file, socket, thread or runtime. Callers pass them in.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+
 pub mod catalog;
 pub mod codec;
 pub mod device;
