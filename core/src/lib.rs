@@ -10,6 +10,8 @@
 //!
 //! Core is deaf: it has no clock, no randomness, no file, socket, thread or runtime. Callers pass them in.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+
 pub mod catalog;
 pub mod codec;
 pub mod device;
@@ -22,6 +24,7 @@ pub mod keys;
 pub mod log;
 pub mod merge;
 pub mod mutation;
+pub mod planted;
 pub mod row;
 pub mod rules;
 pub mod server;

@@ -32,3 +32,5 @@ pub const ACK_TRANSACTIONS: u64 = 64;
 pub const ACK_DELAY_MS: u64 = 500;
 /// Largest transaction in encoded changes. A change may repeat what an operation says, so twice the operations' limit.
 pub const CHANGES_BYTES_MAX: usize = 2 * kalamdb_core::mutation::TRANSACTION_BYTES_MAX;
+/// No timer of a session runs longer than this. One that seems to, does so because the wall clock was set back: it is due.
+pub const TIMER_MAX_MS: u64 = 120_000;

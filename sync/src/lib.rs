@@ -6,6 +6,8 @@
 //! - [`config`]: limits and times
 //! - `native`: the client over a socket, with feature `native`
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+
 pub mod client;
 pub mod config;
 #[cfg(feature = "native")]

@@ -9,6 +9,7 @@ use crate::ids::{
 };
 use crate::log::{LogEntry, MutationResult};
 use crate::mutation::Base;
+use crate::planted::{Bug, is_planted};
 use crate::snapshot::SnapshotOffer;
 use crate::store::{CommitId, Direction, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
@@ -163,6 +164,9 @@ impl Space {
 
     /// The last transaction that is durable.
     pub fn synced(&mut self, persisted: CommitId) -> Seq {
+        if is_planted(Bug::AnswerBeforeSync) {
+            return self.head.seq;
+        }
         while let Some((_, seq)) = self.unsynced.pop_front_if(|(commit, _)| *commit <= persisted) {
             self.synced = seq;
         }
@@ -203,7 +207,8 @@ pub(crate) fn stored_result(
 
 /// A clock stamp that a device may use now, and by how many milliseconds its own was ahead if it may not.
 pub(crate) fn admit_clock(clock: &mut HlcClock, stamp: Hlc, now: crate::hlc::Now) -> (Hlc, Option<i64>) {
-    if stamp.millis() <= now.millis().saturating_add(crate::hlc::CLOCK_AHEAD_MAX_MS) {
+    let is_near = stamp.millis() <= now.millis().saturating_add(crate::hlc::CLOCK_AHEAD_MAX_MS);
+    if is_near || is_planted(Bug::ClockNotClamped) {
         clock.observe(stamp);
         return (stamp, None);
     }
@@ -213,5 +218,5 @@ pub(crate) fn admit_clock(clock: &mut HlcClock, stamp: Hlc, now: crate::hlc::Now
 
 /// Whether two hashes name the same content.
 pub(crate) fn same(result: &MutationResult, hash: ContentHash) -> bool {
-    result.hash == hash
+    result.hash == hash || is_planted(Bug::HashNotCompared)
 }

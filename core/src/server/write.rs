@@ -7,6 +7,7 @@ use crate::hlc::Now;
 use crate::ids::{DeviceId, DeviceNumber, MutationId, Seq, SpaceId};
 use crate::log::{LostColumn, MutationResult, Verdict};
 use crate::mutation::{Mutation, content_hash};
+use crate::planted::{Bug, is_planted};
 use crate::store::{CommitId, Direction, KeyRange, Partition, WriteBatch};
 use crate::transaction::Transaction;
 use crate::{Error, Result, keys};
@@ -59,7 +60,7 @@ impl Server {
         let Some(record) = space.device(&*snapshot, device)? else {
             return Err(Error::unauthorized("unknown_device", "the device was not greeted in this space"));
         };
-        if id <= record.last {
+        if id <= record.last && !is_planted(Bug::AppliedTwice) {
             return match stored_result(&*snapshot, space.id, device, id)? {
                 Some(result) if same(&result, hash) => Ok(Executed { result, commit: None, clock_ahead_ms: None }),
                 _ => Err(Error::conflict(
@@ -68,7 +69,7 @@ impl Server {
                 )),
             };
         }
-        if id != record.last.next() {
+        if id != record.last.next() && !is_planted(Bug::AppliedTwice) {
             let message = format!("mutation {id} came, but {} is next", record.last.next());
             return Err(Error::conflict("mutation_gap", message));
         }
