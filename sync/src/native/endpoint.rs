@@ -76,10 +76,11 @@ impl FromStr for Endpoint {
         if host.is_empty() {
             return Err(wrong("has no host"));
         }
-        let port = authority.port_u16().unwrap_or(PORT);
-        if port == 0 {
-            return Err(wrong("has port 0"));
-        }
+        let port = match authority.port_u16() {
+            Some(port) if port > 0 => port,
+            None if authority.as_str() == authority.host() => PORT,
+            Some(_) | None => return Err(wrong("has a port that is none")),
+        };
         let path = if uri.path() == "/" || uri.path().is_empty() { PATH } else { uri.path() };
         let full = format!("ws://{authority}{path}");
         let uri = full.parse().map_err(|error| wrong(&format!("does not parse ({error})")))?;
