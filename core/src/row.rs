@@ -158,6 +158,19 @@ impl Header {
         out.raw(&self.updated.to_le_bytes());
     }
 
+    /// Whether an encoded row is a tombstone, from its first byte.
+    ///
+    /// # Errors
+    /// Kind `corrupt` if the bytes are no row.
+    #[inline]
+    pub fn is_tombstone(bytes: &[u8]) -> Result<bool> {
+        let flags = Reader::new(bytes).u8()?;
+        if flags & FORMAT_MASK != FORMAT {
+            return Err(Error::corrupt("unknown_format", format!("row of unknown format {flags:#04x}")));
+        }
+        Ok(flags & DELETED != 0)
+    }
+
     /// Reads the header and whether stamps follow the cells.
     fn read(input: &mut Reader<'_>) -> Result<(Header, bool)> {
         let flags = input.u8()?;
