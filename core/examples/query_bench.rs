@@ -117,19 +117,19 @@ impl Bench<'_> {
             .filter(self.is("origin", Comparison::Equal, Value::text("JFK")))
             .order(Order::descending(Output::Field(self.field("dep_delay"))))
             .limit(20);
-        self.time("filter, order by unindexed column, limit 20", &late, &[], 20)?;
+        self.time("filter, order by unindexed column, limit 20", &late, &[], 40)?;
         let count = Query::of(self.table.id).aggregate("n", Output::CountRows);
-        self.time("count(*)", &count, &[], 20)?;
+        self.time("count(*)", &count, &[], 60)?;
         let filtered = count.clone().filter(self.is("dep_delay", Comparison::Greater, Value::Double(60.0)));
-        self.time("count(*) with a filter", &filtered, &[], 20)?;
+        self.time("count(*) with a filter", &filtered, &[], 40)?;
         let mut groups = self.query(&["origin"]).aggregate("n", Output::CountRows);
         groups = groups.aggregate("mean", Output::Aggregate(Function::Avg, self.field("dep_delay")));
         groups.group_by = vec![self.field("origin")];
-        self.time("group by origin: count, avg (3 groups)", &groups, &[], 20)?;
+        self.time("group by origin: count, avg (3 groups)", &groups, &[], 40)?;
         let mut tails = self.query(&["tailnum"]).aggregate("n", Output::CountRows);
         tails = tails.aggregate("far", Output::Aggregate(Function::Sum, self.field("distance")));
         tails.group_by = vec![self.field("tailnum")];
-        self.time("group by tailnum: count, sum (4000 groups)", &tails, &[], 20)?;
+        self.time("group by tailnum: count, sum (4000 groups)", &tails, &[], 40)?;
         let sorted = self.query(&["flight", "dep_delay"]).order(Order::ascending(Output::Field(self.field("dep_delay"))));
         self.time("order all rows by an unindexed column", &sorted, &[], 10)?;
         let all: Vec<&str> = self.table.live_columns().map(|column| column.name.as_str()).collect();

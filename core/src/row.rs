@@ -297,6 +297,8 @@ pub struct Projection {
     key: Vec<(usize, usize)>,
     fills: Vec<Value>,
     last: Option<ColumnId>,
+    /// For rows of the newest schema version: how many columns to step over before each wanted one, and its slot.
+    steps: Vec<(usize, usize)>,
 }
 
 impl Projection {
@@ -313,6 +315,13 @@ impl Projection {
             }
         }
         projection.key.sort_unstable();
+        let mut over = 0;
+        for id in table.layout(table.schema).unwrap_or_default() {
+            match projection.slots.get(id.0 as usize).copied().flatten() {
+                Some(slot) => projection.steps.push((std::mem::take(&mut over), slot)),
+                None => over += 1,
+            }
+        }
         projection
     }
 
@@ -324,19 +333,40 @@ impl Projection {
         let mut input = Reader::new(row);
         let (header, _) = Header::read(&mut input)?;
         out.clear();
-        out.extend(self.fills.iter().map(|fill| fill.borrow().into_cell()));
-        if let Some(last) = self.last {
-            for id in table.layout(header.schema)?.iter().take_while(|id| **id <= last) {
-                match self.slots.get(id.0 as usize).copied().flatten() {
-                    Some(slot) => out[slot] = ValueRef::read(&mut input)?.into_cell(),
-                    None => ValueRef::skip(&mut input)?,
-                }
-            }
+        if header.schema == table.schema {
+            self.read_newest(&mut input, out)?;
+        } else {
+            self.read_older(table.layout(header.schema)?, &mut input, out)?;
         }
         if !self.key.is_empty() {
             self.read_key(pk, out)?;
         }
         Ok(header)
+    }
+
+    /// Rows of the newest schema version have every wanted column.
+    #[inline]
+    fn read_newest<'a>(&self, input: &mut Reader<'a>, out: &mut Vec<Cell<'a>>) -> Result<()> {
+        out.resize(self.fills.len(), Datum::Null);
+        for (over, slot) in &self.steps {
+            for _ in 0..*over {
+                ValueRef::skip(input)?;
+            }
+            out[*slot] = ValueRef::read(input)?.into_cell();
+        }
+        Ok(())
+    }
+
+    fn read_older<'a>(&'a self, layout: &[ColumnId], input: &mut Reader<'a>, out: &mut Vec<Cell<'a>>) -> Result<()> {
+        out.extend(self.fills.iter().map(|fill| fill.borrow().into_cell()));
+        let Some(last) = self.last else { return Ok(()) };
+        for id in layout.iter().take_while(|id| **id <= last) {
+            match self.slots.get(id.0 as usize).copied().flatten() {
+                Some(slot) => out[slot] = ValueRef::read(input)?.into_cell(),
+                None => ValueRef::skip(input)?,
+            }
+        }
+        Ok(())
     }
 
     fn read_key<'a>(&self, pk: &'a [u8], out: &mut [Cell<'a>]) -> Result<()> {

@@ -97,10 +97,11 @@ impl Run<'_, '_> {
             })?;
             key.bytes.extend_from_slice(pk);
             if key.starts_run() && !sorter.is_empty() {
-                if emitter.drain(&mut sorter, body.output.len())?.is_break() {
-                    return Ok(Flow::Break(()));
-                }
+                let flow = emitter.drain(&mut sorter, body.output.len())?;
                 sorter.restart(emitter.window.keep());
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
             if sorter.admits(&key.bytes) {
                 row_cells.with(&plan.table, &body.reading, (pk, row), |cells| {
