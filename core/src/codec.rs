@@ -256,7 +256,10 @@ impl<'a> Reader<'a> {
     pub fn list<T>(&mut self, items_max: usize, mut read: impl FnMut(&mut Reader<'a>) -> Result<T>) -> Result<Vec<T>> {
         let len = self.varint()?;
         if len > items_max as u64 || len > self.rest.len() as u64 {
-            return Err(Error::corrupt("list_too_long", format!("a list of {len} items; at most {items_max} are allowed")));
+            return Err(Error::corrupt(
+                "list_too_long",
+                format!("a list of {len} items; at most {items_max} are allowed"),
+            ));
         }
         let mut items = Vec::with_capacity(len as usize);
         for _ in 0..len {

@@ -256,7 +256,10 @@ impl Expr {
 
     fn read_nested(input: &mut Reader<'_>, depth: usize) -> Result<Expr> {
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Error::corrupt("expression_too_deep", format!("an expression nested over {EXPR_DEPTH_MAX} deep")));
+            return Err(Error::corrupt(
+                "expression_too_deep",
+                format!("an expression nested over {EXPR_DEPTH_MAX} deep"),
+            ));
         };
         let nested = |input: &mut Reader<'_>| Expr::read_nested(input, depth).map(Box::new);
         Ok(match input.u8()? {

@@ -299,12 +299,22 @@ pub fn pending_row(table: TableId, pk: &[u8]) -> Vec<u8> {
 
 // Partition Staging.
 
-/// A chunk of a staged part of a snapshot.
-pub fn staging(generation: Generation, part: u64, offset: u64) -> Vec<u8> {
-    numbers(&[SpaceId::LOCAL.0, generation.0, part, offset])
+/// What a server offers as snapshot `number` of a space.
+pub fn snapshot_offer(space: SpaceId, number: u64) -> Vec<u8> {
+    numbers(&[space.0, number, 0])
 }
 
-/// Everything staged.
-pub fn staging_all() -> KeyRange {
-    KeyRange::all()
+/// A block of a snapshot, from 0.
+pub fn snapshot_block(space: SpaceId, number: u64, block: u64) -> Vec<u8> {
+    numbers(&[space.0, number, block + 1])
+}
+
+/// Everything of a snapshot.
+pub fn snapshot_all(space: SpaceId, number: u64) -> KeyRange {
+    KeyRange::prefix(numbers(&[space.0, number]))
+}
+
+/// Everything of all snapshots of a space.
+pub fn snapshots(space: SpaceId) -> KeyRange {
+    KeyRange::prefix(numbers(&[space.0]))
 }

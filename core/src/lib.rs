@@ -13,6 +13,7 @@
 
 pub mod catalog;
 pub mod codec;
+pub mod device;
 mod error;
 pub mod expr;
 pub mod hlc;
@@ -25,6 +26,8 @@ pub mod mutation;
 pub mod query;
 pub mod row;
 pub mod rules;
+pub mod server;
+pub mod snapshot;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

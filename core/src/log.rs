@@ -79,7 +79,8 @@ impl Change {
             1 => ChangeKind::Put(read_cells(input)?),
             2 => ChangeKind::Patch {
                 sets: read_cells(input)?,
-                adds: input.list(crate::catalog::COLUMNS_MAX, |input| Ok((ColumnId(input.varint32()?), input.zigzag()?)))?,
+                adds: input
+                    .list(crate::catalog::COLUMNS_MAX, |input| Ok((ColumnId(input.varint32()?), input.zigzag()?)))?,
             },
             3 => ChangeKind::Delete,
             4 => ChangeKind::Purge,
@@ -140,7 +141,10 @@ impl EntryHead {
             changes: input.varint32()?,
         };
         if head.changes as usize > TRANSACTION_OPS_MAX || (head.refused && head.changes > 0) {
-            return Err(Error::corrupt("broken_entry", format!("log entry {} claims {} changes", head.seq, head.changes)));
+            return Err(Error::corrupt(
+                "broken_entry",
+                format!("log entry {} claims {} changes", head.seq, head.changes),
+            ));
         }
         Ok(head)
     }

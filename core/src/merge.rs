@@ -119,7 +119,8 @@ fn counter_of(table: &Table, row: &Row, column: ColumnId) -> Result<Counter> {
         Datum::Counter(counter) => Ok(*counter),
         Datum::Null => Ok(Counter::default()),
         other => {
-            let message = format!("column {column} of table `{}` holds {}, not a COUNTER", table.full_name(), other.type_name());
+            let message =
+                format!("column {column} of table `{}` holds {}, not a COUNTER", table.full_name(), other.type_name());
             Err(Error::invalid("not_a_counter", message))
         }
     }
@@ -165,7 +166,8 @@ pub fn apply(table: &Table, current: Option<Row>, change: &Change, header: Heade
             }
             for (column, delta) in adds {
                 let counter = counter_of(table, &row, *column)?.add(*delta);
-                let counter = counter.ok_or_else(|| Error::corrupt("counter_overflow", "a decided addition overflows"))?;
+                let counter =
+                    counter.ok_or_else(|| Error::corrupt("counter_overflow", "a decided addition overflows"))?;
                 row.set(*column, Datum::Counter(counter));
             }
             Ok(Some(row))
@@ -178,13 +180,13 @@ pub fn apply(table: &Table, current: Option<Row>, change: &Change, header: Heade
 /// The stamps of a row after `change` by the write `stamp`.
 pub fn stamp(table: &Table, current: Option<Stamps>, change: &Change, stamp: Stamp) -> Option<Stamps> {
     match &change.kind {
-        ChangeKind::Put(_) => Some(Stamps {
-            inserted: stamp.seq,
-            inserter: stamp.device,
-            columns: vec![stamp; table.columns.len()],
-        }),
+        ChangeKind::Put(_) => {
+            Some(Stamps { inserted: stamp.seq, inserter: stamp.device, columns: vec![stamp; table.columns.len()] })
+        }
         ChangeKind::Patch { sets, .. } => current.map(|mut stamps| {
-            stamps.columns.resize(table.columns.len(), Stamp { hlc: Hlc(0), seq: stamps.inserted, device: stamps.inserter });
+            stamps
+                .columns
+                .resize(table.columns.len(), Stamp { hlc: Hlc(0), seq: stamps.inserted, device: stamps.inserter });
             for (column, _) in sets {
                 if let Some(known) = stamps.columns.get_mut(column.0 as usize) {
                     *known = stamp;

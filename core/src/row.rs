@@ -91,8 +91,11 @@ impl Row {
             self.cell(*id).write(&mut out);
         }
         if out.len() > ROW_BYTES_MAX {
-            let message =
-                format!("a row of table `{}` has {} bytes: at most {ROW_BYTES_MAX} are allowed", table.full_name(), out.len());
+            let message = format!(
+                "a row of table `{}` has {} bytes: at most {ROW_BYTES_MAX} are allowed",
+                table.full_name(),
+                out.len()
+            );
             return Err(Error::quota("row_too_large", message));
         }
         if let Some(stamps) = stamps {
@@ -224,11 +227,8 @@ impl Stamps {
     }
 
     fn read(table: &Table, layout: &[ColumnId], input: &mut Reader<'_>) -> Result<Stamps> {
-        let mut stamps = Stamps {
-            inserted: Seq(input.varint()?),
-            inserter: DeviceNumber(input.varint()?),
-            columns: Vec::new(),
-        };
+        let mut stamps =
+            Stamps { inserted: Seq(input.varint()?), inserter: DeviceNumber(input.varint()?), columns: Vec::new() };
         let distinct = input.list(layout.len(), |input| {
             Ok(Stamp {
                 seq: Seq(input.varint()?),
@@ -278,7 +278,10 @@ pub fn check_plain(table: &Table, bytes: &[u8]) -> Result<Header> {
     for id in table.layout(header.schema)? {
         let value = ValueRef::read(&mut input)?;
         if table.column(*id).is_some_and(|column| !value.fits(column.ty)) {
-            return Err(Error::corrupt("wrong_cell", format!("a row of table `{}` has a cell of another type", table.full_name())));
+            return Err(Error::corrupt(
+                "wrong_cell",
+                format!("a row of table `{}` has a cell of another type", table.full_name()),
+            ));
         }
     }
     input.finish()?;

@@ -6,8 +6,9 @@ use crate::ids::{ColumnId, Generation, SpaceId};
 use crate::merge::show_key;
 use crate::mutation::{Assignment, Op, OpKind};
 use crate::row::Row;
-use crate::store::{Partition, WriteBatch};
+use crate::store::{Direction, KeyRange, Partition, WriteBatch};
 use crate::value::{Datum, Type, Value};
+use crate::view::View;
 use crate::{Error, Result, key, keys};
 
 /// Checks the form of an operation against its table: key, columns, types.
@@ -37,9 +38,10 @@ pub fn check_op(table: &Table, op: &Op) -> Result<()> {
 fn check_key(table: &Table, pk: &[u8]) -> Result<()> {
     let values = key::read_tuple(pk).map_err(|error| Error::invalid("invalid_key", error.message()))?;
     let typed = values.len() == table.primary_key.len()
-        && values.iter().zip(&table.primary_key).all(|(value, id)| {
-            !value.is_null() && table.column(*id).is_some_and(|column| value.fits(column.ty))
-        });
+        && values
+            .iter()
+            .zip(&table.primary_key)
+            .all(|(value, id)| !value.is_null() && table.column(*id).is_some_and(|column| value.fits(column.ty)));
     if typed && key::tuple(values.iter()).is_ok_and(|again| again == pk) {
         return Ok(());
     }
@@ -49,7 +51,10 @@ fn check_key(table: &Table, pk: &[u8]) -> Result<()> {
 
 fn check_cell(table: &Table, id: ColumnId, value: &Value) -> Result<()> {
     let Some(column) = table.column(id) else {
-        return Err(Error::invalid("unknown_column", format!("table `{}` has no column number {id}", table.full_name())));
+        return Err(Error::invalid(
+            "unknown_column",
+            format!("table `{}` has no column number {id}", table.full_name()),
+        ));
     };
     let name = format!("column `{}` of table `{}`", column.name, table.full_name());
     if column.dropped.is_some() {
@@ -59,7 +64,8 @@ fn check_cell(table: &Table, id: ColumnId, value: &Value) -> Result<()> {
         return Err(Error::invalid("key_update", format!("{name} belongs to the primary key: it cannot be assigned")));
     }
     if !value.fits(column.ty) {
-        let message = format!("{name} has type {}: it cannot hold {} of type {}", column.ty, shown(value), value.type_name());
+        let message =
+            format!("{name} has type {}: it cannot hold {} of type {}", column.ty, shown(value), value.type_name());
         return Err(Error::invalid("wrong_type", message));
     }
     Ok(())
@@ -78,13 +84,15 @@ fn shown(value: &Value) -> String {
 pub fn check_row(table: &Table, row: &Row) -> Result<()> {
     for column in table.live_columns() {
         if !column.nullable && row.cell(column.id).is_null() {
-            let message = format!("column `{}` of table `{}` is NOT NULL: give a value", column.name, table.full_name());
+            let message =
+                format!("column `{}` of table `{}` is NOT NULL: give a value", column.name, table.full_name());
             return Err(Error::invalid("not_null", message));
         }
     }
     for check in &table.checks {
         if check.expr.truth(row.cells.as_slice())? == Some(false) {
-            let message = format!("row violates check `{}` of table `{}`: {}", check.name, table.full_name(), check.sql);
+            let message =
+                format!("row violates check `{}` of table `{}`: {}", check.name, table.full_name(), check.sql);
             return Err(Error::invalid("check_violation", message));
         }
     }
@@ -105,7 +113,14 @@ impl Copy {
     ///
     /// # Errors
     /// Kind `quota` if an entry is too long.
-    pub fn reindex(&self, table: &Table, pk: &[u8], old: Option<&Row>, new: Option<&Row>, batch: &mut WriteBatch) -> Result<()> {
+    pub fn reindex(
+        &self,
+        table: &Table,
+        pk: &[u8],
+        old: Option<&Row>,
+        new: Option<&Row>,
+        batch: &mut WriteBatch,
+    ) -> Result<()> {
         for index in &table.indexes {
             let old = self.entry(index, pk, old)?;
             let new = self.entry(index, pk, new)?;
@@ -136,4 +151,28 @@ impl Copy {
 /// The type that a query sees in a column: a COUNTER reads as BIGINT.
 pub fn read_type(ty: Type) -> Type {
     if ty == Type::Counter { Type::BigInt } else { ty }
+}
+
+/// Adds to `batch` the entries and marks of every index of the view's catalog that is not complete.
+///
+/// # Errors
+/// What the store gives.
+pub fn build_indexes(view: &View, copy: Copy, batch: &mut WriteBatch) -> Result<()> {
+    for table in view.catalog().tables() {
+        for index in &table.indexes {
+            let mark = keys::index_built(copy.space, copy.generation, index.id);
+            if view.snapshot.get(Partition::Index, &mark)?.is_some() {
+                continue;
+            }
+            let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward)?;
+            while cursor.advance()? {
+                let row = Row::decode(table, cursor.pk(), cursor.row())?;
+                if let Some(entry) = copy.entry(index, cursor.pk(), Some(&row))? {
+                    batch.put(Partition::Index, entry, Vec::new());
+                }
+            }
+            batch.put(Partition::Index, mark, Vec::new());
+        }
+    }
+    Ok(())
 }

@@ -83,6 +83,16 @@ impl Transaction {
         &self.ops
     }
 
+    /// The same operations on a newer view.
+    pub(crate) fn again(self, view: View) -> Result<Transaction> {
+        let mut again = Transaction { view, ops: Vec::with_capacity(self.ops.len()), bytes: 0, ..self };
+        for op in self.ops {
+            let table = again.table(op.table)?;
+            again.run(&table, op)?;
+        }
+        Ok(again)
+    }
+
     pub(crate) fn into_parts(self) -> (View, Vec<Op>) {
         (self.view, self.ops)
     }

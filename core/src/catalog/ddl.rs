@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::def::{CONSTRAINTS_MAX, TableDef};
-use super::{COLUMNS_MAX, Catalog, CheckDef, ColumnDef, Default, IndexDef, NAMESPACES_MAX, SYSTEM_COLUMNS, TABLES_MAX, Table, TableOptions};
+use super::{
+    COLUMNS_MAX, Catalog, CheckDef, ColumnDef, Default, IndexDef, NAMESPACES_MAX, SYSTEM_COLUMNS, TABLES_MAX, Table,
+    TableOptions,
+};
 use crate::expr::Expr;
 use crate::ids::{CatalogVersion, ColumnId, Name, TableId};
 use crate::value::{Type, Value};
@@ -70,7 +73,9 @@ fn check_column(table: &str, column: &NewColumn) -> Result<()> {
     if let Type::Decimal { precision, scale } = column.ty
         && (precision == 0 || precision > crate::value::DECIMAL_PRECISION_MAX || scale > precision)
     {
-        let message = format!("column `{name}`: DECIMAL({precision},{scale}) needs 1 to 38 digits, at most that many behind the point");
+        let message = format!(
+            "column `{name}`: DECIMAL({precision},{scale}) needs 1 to 38 digits, at most that many behind the point"
+        );
         return Err(invalid("invalid_type", message));
     }
     let fits = match &column.default {
@@ -84,7 +89,10 @@ fn check_column(table: &str, column: &NewColumn) -> Result<()> {
     if fits {
         return Ok(());
     }
-    Err(invalid("invalid_default", format!("column `{name}` of table `{table}`: the default does not fit {}", column.ty)))
+    Err(invalid(
+        "invalid_default",
+        format!("column `{name}` of table `{table}`: the default does not fit {}", column.ty),
+    ))
 }
 
 impl Catalog {
@@ -102,10 +110,16 @@ impl Catalog {
             return Err(invalid("reserved_name", format!("namespace `{name}` is reserved: choose another name")));
         }
         if self.namespaces.contains(name) {
-            return Err(invalid("namespace_exists", format!("namespace `{name}` exists: use IF NOT EXISTS to allow that")));
+            return Err(invalid(
+                "namespace_exists",
+                format!("namespace `{name}` exists: use IF NOT EXISTS to allow that"),
+            ));
         }
         if self.namespaces.len() >= NAMESPACES_MAX {
-            return Err(Error::quota("too_many_namespaces", format!("at most {NAMESPACES_MAX} namespaces are allowed")));
+            return Err(Error::quota(
+                "too_many_namespaces",
+                format!("at most {NAMESPACES_MAX} namespaces are allowed"),
+            ));
         }
         self.namespaces.push(name.clone());
         self.bump();
@@ -131,7 +145,10 @@ impl Catalog {
         if self.namespaces.contains(name) {
             return Ok(());
         }
-        Err(invalid("unknown_namespace", format!("namespace `{name}` does not exist: run CREATE NAMESPACE {name} first")))
+        Err(invalid(
+            "unknown_namespace",
+            format!("namespace `{name}` does not exist: run CREATE NAMESPACE {name} first"),
+        ))
     }
 
     /// Adds a table.
@@ -142,21 +159,28 @@ impl Catalog {
         self.check_namespace(&new.namespace)?;
         let full_name = format!("{}.{}", new.namespace, new.name);
         if self.names.contains_key(&(new.namespace.clone(), new.name.clone())) {
-            return Err(invalid("table_exists", format!("table `{full_name}` exists: use IF NOT EXISTS to allow that")));
+            return Err(invalid(
+                "table_exists",
+                format!("table `{full_name}` exists: use IF NOT EXISTS to allow that"),
+            ));
         }
         if self.tables.len() >= TABLES_MAX {
             return Err(Error::quota("too_many_tables", format!("at most {TABLES_MAX} tables are allowed")));
         }
         let new = with_primary_key(new)?;
         if new.columns.len() > COLUMNS_MAX || new.checks.len() > CONSTRAINTS_MAX {
-            let message = format!("table `{full_name}`: at most {COLUMNS_MAX} columns and {CONSTRAINTS_MAX} checks are allowed");
+            let message =
+                format!("table `{full_name}`: at most {COLUMNS_MAX} columns and {CONSTRAINTS_MAX} checks are allowed");
             return Err(Error::quota("table_too_wide", message));
         }
         let mut columns: Vec<ColumnDef> = Vec::with_capacity(new.columns.len());
         for column in new.columns {
             check_column(&full_name, &column)?;
             if columns.iter().any(|known| known.name == column.name) {
-                return Err(invalid("duplicate_column", format!("table `{full_name}` names column `{}` twice", column.name)));
+                return Err(invalid(
+                    "duplicate_column",
+                    format!("table `{full_name}` names column `{}` twice", column.name),
+                ));
             }
             columns.push(column_def(columns.len(), column, Value::Null, 1));
         }
@@ -208,11 +232,15 @@ impl Catalog {
             }
             let is_empty = add.fill.is_null() && add.column.ty != Type::Counter;
             if !add.fill.fits(add.column.ty) || (!add.column.nullable && is_empty) {
-                let message = format!("column `{name}` of table `{full_name}` needs a DEFAULT that existing rows can take");
+                let message =
+                    format!("column `{name}` of table `{full_name}` needs a DEFAULT that existing rows can take");
                 return Err(invalid("missing_default", message));
             }
             if def.columns.len() >= COLUMNS_MAX {
-                return Err(Error::quota("table_too_wide", format!("table `{full_name}`: at most {COLUMNS_MAX} columns are allowed")));
+                return Err(Error::quota(
+                    "table_too_wide",
+                    format!("table `{full_name}`: at most {COLUMNS_MAX} columns are allowed"),
+                ));
             }
             def.schema += 1;
             def.columns.push(column_def(def.columns.len(), add.column, add.fill, def.schema));
@@ -240,7 +268,8 @@ impl Catalog {
                 using.map(|index| format!("index `{}`", index.name))
             };
             if let Some(user) = user {
-                let message = format!("column `{name}` of table `{}` is used by {user}: it cannot be dropped", def.full_name());
+                let message =
+                    format!("column `{name}` of table `{}` is used by {user}: it cannot be dropped", def.full_name());
                 return Err(invalid("column_in_use", message));
             }
             def.schema += 1;
@@ -273,7 +302,10 @@ impl Catalog {
     pub fn create_index(&mut self, id: TableId, new: NewIndex) -> Result<IndexDef> {
         let table = self.live_table(id)?.clone();
         if self.index_owner(&table.namespace, &new.name).is_some() {
-            let message = format!("index `{}` exists in namespace `{}`: use IF NOT EXISTS to allow that", new.name, table.namespace);
+            let message = format!(
+                "index `{}` exists in namespace `{}`: use IF NOT EXISTS to allow that",
+                new.name, table.namespace
+            );
             return Err(invalid("index_exists", message));
         }
         let mut columns = Vec::with_capacity(new.columns.len());
@@ -281,13 +313,15 @@ impl Catalog {
             let column = self.column_of(id, name)?;
             let ty = table.columns[column.0 as usize].ty;
             if !ty.is_key_type() || columns.contains(&column) {
-                let message = format!("index `{}`: column `{name}` of type {ty} cannot be indexed or stands twice", new.name);
+                let message =
+                    format!("index `{}`: column `{name}` of type {ty} cannot be indexed or stands twice", new.name);
                 return Err(invalid("invalid_index", message));
             }
             columns.push(column);
         }
         if columns.is_empty() || table.indexes.len() >= CONSTRAINTS_MAX {
-            let message = format!("index `{}`: 1 column or more and at most {CONSTRAINTS_MAX} indexes for a table", new.name);
+            let message =
+                format!("index `{}`: 1 column or more and at most {CONSTRAINTS_MAX} indexes for a table", new.name);
             return Err(invalid("invalid_index", message));
         }
         let index = IndexDef { id: self.take_index_id(), name: new.name, columns };
@@ -370,7 +404,10 @@ fn column_def(at: usize, mut column: NewColumn, mut fill: Value, schema: u32) ->
 /// Prepends `id UUID DEFAULT UUID_V7()` to a table that names no key.
 fn with_primary_key(mut new: NewTable) -> Result<NewTable> {
     if let Some(column) = new.columns.iter().find(|column| SYSTEM_COLUMNS.contains(&column.name.as_str())) {
-        return Err(invalid("reserved_name", format!("column `{}` is a system column: choose another name", column.name)));
+        return Err(invalid(
+            "reserved_name",
+            format!("column `{}` is a system column: choose another name", column.name),
+        ));
     }
     if !new.primary_key.is_empty() {
         return Ok(new);
@@ -393,10 +430,16 @@ fn key_columns(table: &str, columns: &mut [ColumnDef], names: &[Name]) -> Result
     let mut key = Vec::with_capacity(names.len());
     for name in names {
         let Some(column) = columns.iter_mut().find(|column| column.name == *name) else {
-            return Err(invalid("unknown_column", format!("primary key of table `{table}`: there is no column `{name}`")));
+            return Err(invalid(
+                "unknown_column",
+                format!("primary key of table `{table}`: there is no column `{name}`"),
+            ));
         };
         if !column.ty.is_key_type() || key.contains(&column.id) {
-            let message = format!("primary key of table `{table}`: column `{name}` of type {} cannot be part of it or stands twice", column.ty);
+            let message = format!(
+                "primary key of table `{table}`: column `{name}` of type {} cannot be part of it or stands twice",
+                column.ty
+            );
             return Err(invalid("invalid_primary_key", message));
         }
         column.nullable = false;

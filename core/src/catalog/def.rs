@@ -195,11 +195,7 @@ impl TableDef {
                 })
             })?,
             checks: input.list(CONSTRAINTS_MAX, |input| {
-                Ok(CheckDef {
-                    name: read_name(input)?,
-                    sql: input.text()?.to_string(),
-                    expr: Expr::read(input)?,
-                })
+                Ok(CheckDef { name: read_name(input)?, sql: input.text()?.to_string(), expr: Expr::read(input)? })
             })?,
             options: TableOptions::read(input)?,
             changed: CatalogVersion(input.varint()?),
@@ -226,7 +222,10 @@ impl TableDef {
         if whole {
             return Ok(());
         }
-        Err(Error::corrupt("broken_table", format!("the definition of table `{}` contradicts itself", self.full_name())))
+        Err(Error::corrupt(
+            "broken_table",
+            format!("the definition of table `{}` contradicts itself", self.full_name()),
+        ))
     }
 }
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use crate::codec::{Reader, Writer};
 use crate::ids::{CatalogVersion, IndexId, Name, TableId};
-use crate::store::{KeyRange, Partition, Direction, Snapshot, WriteBatch};
+use crate::store::{Direction, KeyRange, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
 
 pub use ddl::{AddColumn, NewColumn, NewIndex, NewTable};
 pub use def::{
-    COLUMNS_MAX, CheckDef, ColumnDef, Default, DELETED_RETENTION_DEFAULT_SECONDS, FlushPolicy, IndexDef, Location,
+    COLUMNS_MAX, CheckDef, ColumnDef, DELETED_RETENTION_DEFAULT_SECONDS, Default, FlushPolicy, IndexDef, Location,
     TableDef, TableOptions,
 };
 pub use table::{SYSTEM_COLUMNS, Table};
@@ -102,6 +102,17 @@ impl Catalog {
         for def in tables {
             self.put(def);
         }
+    }
+
+    /// Removes a definition without a trace, before another takes its place.
+    pub(crate) fn forget(&mut self, id: TableId) {
+        self.tables.remove(&id);
+        self.names.retain(|_, named| *named != id);
+    }
+
+    /// Puts back a local definition; it keeps its name until the server's table can take its place.
+    pub(crate) fn install_local(&mut self, def: TableDef) {
+        self.put(def);
     }
 
     fn put(&mut self, def: TableDef) {

@@ -61,8 +61,11 @@ impl Table {
     pub fn layout(&self, schema: u32) -> Result<&[ColumnId]> {
         let known = (schema as usize).checked_sub(1).and_then(|at| self.layouts.get(at));
         known.map(Vec::as_slice).ok_or_else(|| {
-            let message =
-                format!("a row of table `{}` has schema version {schema}, the catalog knows {}", self.full_name(), self.schema);
+            let message = format!(
+                "a row of table `{}` has schema version {schema}, the catalog knows {}",
+                self.full_name(),
+                self.schema
+            );
             Error::corrupt("unknown_schema_version", message)
         })
     }

@@ -297,7 +297,9 @@ impl CowCursor {
                         (Direction::Forward, _) => {
                             entries.partition_point(|(k, _)| k.as_ref() < self.range.start.as_slice())
                         }
-                        (Direction::Reverse, Some(end)) => entries.partition_point(|(k, _)| k.as_ref() < end.as_slice()),
+                        (Direction::Reverse, Some(end)) => {
+                            entries.partition_point(|(k, _)| k.as_ref() < end.as_slice())
+                        }
                         (Direction::Reverse, None) => entries.len(),
                     };
                     self.path.push((node, at));

@@ -170,7 +170,10 @@ impl Store for FaultyStore {
         self.persist(waiting);
         let state = self.state.lock();
         if state.persisted < state.last {
-            return Err(Error::quota("store_frozen", "the store does not persist: free space and open the database again"));
+            return Err(Error::quota(
+                "store_frozen",
+                "the store does not persist: free space and open the database again",
+            ));
         }
         Ok(state.persisted)
     }

@@ -419,7 +419,10 @@ impl<'a> ValueRef<'a> {
             tag::DECIMAL => {
                 let scale = input.u8()?;
                 if scale > DECIMAL_PRECISION_MAX {
-                    return Err(Error::corrupt("invalid_scale", format!("a decimal with {scale} digits behind the point")));
+                    return Err(Error::corrupt(
+                        "invalid_scale",
+                        format!("a decimal with {scale} digits behind the point"),
+                    ));
                 }
                 Datum::Decimal { unscaled: i128::from_le_bytes(input.array()?), scale }
             }
@@ -506,9 +509,7 @@ impl<S: AsRef<str>, B: AsRef<[u8]>> Datum<S, B> {
             (Datum::BigInt(a), Datum::BigInt(b)) => a.cmp(b),
             (Datum::Real(a), Datum::Real(b)) => float_order((*a).into(), (*b).into()),
             (Datum::Double(a), Datum::Double(b)) => float_order(*a, *b),
-            (Datum::Decimal { unscaled: a, scale: x }, Datum::Decimal { unscaled: b, scale: y }) => {
-                (x, a).cmp(&(y, b))
-            }
+            (Datum::Decimal { unscaled: a, scale: x }, Datum::Decimal { unscaled: b, scale: y }) => (x, a).cmp(&(y, b)),
             (Datum::Text(a), Datum::Text(b)) | (Datum::Json(a), Datum::Json(b)) => a.as_ref().cmp(b.as_ref()),
             (Datum::Bytes(a), Datum::Bytes(b)) => a.as_ref().cmp(b.as_ref()),
             (Datum::Date(a), Datum::Date(b)) => a.cmp(b),

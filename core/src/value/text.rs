@@ -150,7 +150,9 @@ impl Value {
             (Datum::Decimal { unscaled, scale }, Type::Double) => {
                 Datum::Double(show_decimal(*unscaled, *scale).parse().ok()?)
             }
-            (Datum::Decimal { unscaled, scale }, Type::Real) => Datum::Real(show_decimal(*unscaled, *scale).parse().ok()?),
+            (Datum::Decimal { unscaled, scale }, Type::Real) => {
+                Datum::Real(show_decimal(*unscaled, *scale).parse().ok()?)
+            }
             (_, Type::Double) => exact_double(integer?).map(Datum::Double)?,
             (_, Type::Real) => {
                 let wide = integer?;

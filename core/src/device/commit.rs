@@ -1,0 +1,110 @@
+//! Local transactions: outbox entry and overlay in one batch.
+
+use super::outbox::OutboxEntry;
+use super::{Device, State};
+use crate::catalog::Catalog;
+use crate::hlc::Now;
+use crate::ids::{CatalogVersion, MutationId};
+use crate::mutation::{Mutation, check_size};
+use crate::row::Row;
+use crate::store::{CommitId, Partition, WriteBatch};
+use crate::transaction::Transaction;
+use crate::{Result, keys};
+
+/// What a local commit gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalCommit {
+    /// The store's commit, durable once the store's `persisted` reaches it.
+    pub commit: CommitId,
+    /// The transaction's number; `None` if it changed nothing.
+    pub mutation: Option<MutationId>,
+}
+
+impl Device {
+    /// Makes a transaction visible and puts it into the outbox.
+    ///
+    /// If the copy changed since the transaction began, its operations run again on the present state.
+    ///
+    /// # Errors
+    /// Kind `conflict` if they no longer can, `quota` if it is too large or the disk is full; then nothing changed.
+    pub fn commit(&self, transaction: Transaction, now: Now) -> Result<LocalCommit> {
+        let mut state = self.state.lock();
+        let base = transaction.view().base();
+        let transaction = if transaction.version == state.version {
+            transaction
+        } else {
+            transaction.again(state.view(&*self.store)?)?
+        };
+        if transaction.ops().is_empty() {
+            return Ok(LocalCommit { commit: self.store.persisted(), mutation: None });
+        }
+        let mut clock = state.clock;
+        let mutation_id = state.identity.last.next();
+        let hlc = clock.tick(now);
+        let mut batch = WriteBatch::new();
+        self.save_rows(&state, &transaction, mutation_id, &mut batch)?;
+        let catalog = state.progress.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
+        let (_, ops) = transaction.into_parts();
+        let count = ops.len();
+        let entry = OutboxEntry::new(&Mutation { id: mutation_id, base, hlc, catalog, ops }, now);
+        check_size(entry.content.len(), count)?;
+        entry.save(&mut batch);
+        let mut identity = state.identity;
+        identity.last = mutation_id;
+        identity.hlc = hlc;
+        identity.save(&mut batch);
+        let commit = self.store.commit(batch)?;
+        state.identity = identity;
+        state.clock = clock;
+        state.waiting += 1;
+        state.version += 1;
+        state.unpersisted_entries.push_back((commit, mutation_id));
+        Ok(LocalCommit { commit, mutation: Some(mutation_id) })
+    }
+
+    /// Adds overlay rows, pending marks and index entries of the transaction.
+    fn save_rows(&self, state: &State, tx: &Transaction, id: MutationId, batch: &mut WriteBatch) -> Result<()> {
+        let before = state.view(&*self.store)?;
+        for (table_id, pk, bytes) in Transaction::written(tx.view()) {
+            let table = state.catalog.live_table(table_id)?;
+            if !table.indexes.is_empty() {
+                let old = before.row(table, &pk)?;
+                let new = Row::decode(table, &pk, &bytes)?;
+                state.copy().reindex(table, &pk, old.as_ref(), Some(&new), batch)?;
+            }
+            batch.put(Partition::Overlay, keys::overlay(table_id, &pk), bytes);
+            batch.put(Partition::Overlay, keys::pending(table_id, &pk, id), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Changes the local catalog: tables that the server does not know yet may be created, altered and dropped.
+    ///
+    /// # Errors
+    /// What `change` gives; kind `unauthorized` if it would change a table of the server.
+    pub fn change_catalog<T>(&self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<T> {
+        let mut state = self.state.lock();
+        let mut catalog = (*state.catalog).clone();
+        let answer = change(&mut catalog)?;
+        super::contact::check_local(&state.catalog, &catalog)?;
+        let mut batch = WriteBatch::new();
+        catalog.save(CatalogVersion(0), &mut batch);
+        self.store.commit(batch)?;
+        state.catalog = std::sync::Arc::new(catalog);
+        state.version += 1;
+        self.build_indexes(&mut state)?;
+        Ok(answer)
+    }
+
+    /// Fills the indexes that are not complete.
+    pub(super) fn build_indexes(&self, state: &mut State) -> Result<()> {
+        let view = state.view(&*self.store)?;
+        let mut batch = WriteBatch::new();
+        crate::rules::build_indexes(&view, state.copy(), &mut batch)?;
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+            state.version += 1;
+        }
+        Ok(())
+    }
+}

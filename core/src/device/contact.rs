@@ -1,0 +1,282 @@
+//! Meeting the server: binding, the server's catalog, tables that were declared before, and a lost identity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::install::remaining;
+use super::outbox::OutboxEntry;
+use super::state::{Binding, Progress};
+use super::{Device, State};
+use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
+use crate::ids::{CatalogVersion, ColumnId, DeviceId, MutationId, Name, ServerId, SpaceId, TableId};
+use crate::mutation::{Assignment, Op, OpKind};
+use crate::store::{Partition, WriteBatch};
+use crate::{Error, Result, keys};
+
+/// The server's catalog, or what is newer in it than the device knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerCatalog {
+    /// Its version.
+    pub version: CatalogVersion,
+    /// All its namespaces.
+    pub namespaces: Vec<Name>,
+    /// The definitions that changed.
+    pub tables: Vec<TableDef>,
+}
+
+/// Who the device talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The server.
+    pub server: ServerId,
+    /// The space of the token.
+    pub space: SpaceId,
+    /// The number that the server gave this device.
+    pub number: crate::ids::DeviceNumber,
+}
+
+/// Whether the id was given by this device and no server knows the table.
+fn is_local(id: TableId) -> bool {
+    id >= TableId::LOCAL_FIRST
+}
+
+/// Refuses changes of tables that belong to the server.
+pub(super) fn check_local(old: &Catalog, new: &Catalog) -> Result<()> {
+    for table in old.all_tables().filter(|table| !is_local(table.id)) {
+        if new.table(table.id) != Some(table) {
+            let message = format!("table `{}` belongs to the server: change it there", table.full_name());
+            return Err(Error::unauthorized("server_table", message));
+        }
+    }
+    Ok(())
+}
+
+impl Device {
+    /// Refuses a server or space other than the one that the database belongs to.
+    ///
+    /// # Errors
+    /// Kind `unauthorized`, naming both.
+    pub fn check_binding(&self, contact: Contact) -> Result<()> {
+        match self.state.lock().progress.binding {
+            Some(bound) if (bound.server, bound.space) != (contact.server, contact.space) => {
+                let message = format!(
+                    "the database belongs to space {} of server {}, the token to space {} of server {}: open another database",
+                    bound.space, bound.server, contact.space, contact.server
+                );
+                Err(Error::unauthorized("other_space", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tables that no server knows yet, for it to create what is missing.
+    pub fn local_tables(&self) -> Vec<Arc<Table>> {
+        self.state.lock().catalog.tables().filter(|table| is_local(table.id)).cloned().collect()
+    }
+
+    /// Binds the database to `contact`, installs the server's definitions and maps local tables that they describe
+    /// to them, by name and type. Returns the tables that the server still misses.
+    ///
+    /// # Errors
+    /// Kind `unauthorized` for another space; `invalid` if a local table differs from the server's. Nothing changed then.
+    pub fn meet(&self, contact: Contact, news: &ServerCatalog) -> Result<Vec<Arc<Table>>> {
+        self.check_binding(contact)?;
+        let mut state = self.state.lock();
+        let known = state.progress.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
+        let numbered = state.progress.binding.is_some_and(|binding| binding.number == contact.number);
+        let locals: Vec<_> = state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect();
+        if numbered && known == news.version && news.tables.is_empty() && locals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut catalog = (*state.catalog).clone();
+        let mut namespaces = news.namespaces.clone();
+        for namespace in state.catalog.namespaces() {
+            if !namespaces.contains(namespace) && locals.iter().any(|table| table.namespace == *namespace) {
+                namespaces.push(namespace.clone());
+            }
+        }
+        let moved = install(&mut catalog, news, namespaces, &locals)?;
+        let mut batch = WriteBatch::new();
+        let waiting = self.translate(&moved, &mut batch)?;
+        Catalog::erase(&mut batch);
+        catalog.save(CatalogVersion(0), &mut batch);
+        if let Some(waiting) = waiting {
+            let snapshot = self.store.snapshot()?;
+            state.copier(&*snapshot, &state.catalog).clear(&mut batch)?;
+            let mut copier = state.copier(&*snapshot, &catalog);
+            copier.outbox_empty = waiting.is_empty();
+            copier.rebuild(&waiting, &mut batch)?;
+        }
+        let binding =
+            Binding { server: contact.server, space: contact.space, number: contact.number, catalog: news.version };
+        let progress = Progress { binding: Some(binding), ..state.progress };
+        progress.save(&mut batch);
+        self.store.commit(batch)?;
+        state.catalog = Arc::new(catalog);
+        state.progress = progress;
+        state.version += 1;
+        self.build_indexes(&mut state)?;
+        Ok(state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect())
+    }
+
+    /// The outbox in the server's numbers, if any table moved.
+    fn translate(&self, moved: &Moves, batch: &mut WriteBatch) -> Result<Option<Vec<OutboxEntry>>> {
+        if moved.is_empty() {
+            return Ok(None);
+        }
+        let mut entries = remaining(&*self.store.snapshot()?, &Default::default())?;
+        for entry in &mut entries {
+            let mut mutation = entry.mutation()?;
+            mutation.ops.iter_mut().for_each(|op| move_op(op, moved));
+            *entry = OutboxEntry::new(&mutation, entry.written);
+            entry.save(batch);
+        }
+        Ok(Some(entries))
+    }
+
+    /// Takes a new identity after the server met another database with this one, or forgot this device: what waits is
+    /// renumbered from 1 and will be sent again under the new id.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn fork(&self) -> Result<DeviceId> {
+        let mut state = self.state.lock();
+        let snapshot = self.store.snapshot()?;
+        let mut waiting = remaining(&*snapshot, &Default::default())?;
+        let mut batch = WriteBatch::new();
+        let catalog = state.catalog.clone();
+        let copier = state.copier(&*snapshot, &catalog);
+        copier.clear(&mut batch)?;
+        for entry in &waiting {
+            batch.delete(Partition::Outbox, keys::outbox(entry.id));
+        }
+        for (at, entry) in waiting.iter_mut().enumerate() {
+            entry.id = MutationId(at as u64 + 1);
+            entry.save(&mut batch);
+        }
+        copier.rebuild(&waiting, &mut batch)?;
+        let mut identity = state.identity;
+        identity.device = DeviceId(self.entropy.random());
+        identity.last = MutationId(waiting.len() as u64);
+        identity.save(&mut batch);
+        let commit = self.store.commit(batch)?;
+        state.identity = identity;
+        state.version += 1;
+        state.unpersisted_entries.clear();
+        state.unpersisted_entries.push_back((commit, identity.last));
+        state.persisted_entry = MutationId(0);
+        Ok(identity.device)
+    }
+}
+
+/// For each local table: its number and those of its columns on the server.
+type Moves = BTreeMap<TableId, (TableId, BTreeMap<ColumnId, ColumnId>)>;
+
+/// Puts the server's definitions beside the local tables that it does not describe.
+fn install(catalog: &mut Catalog, news: &ServerCatalog, namespaces: Vec<Name>, locals: &[Arc<Table>]) -> Result<Moves> {
+    for local in locals {
+        catalog.forget(local.id);
+    }
+    catalog.install(news.version, namespaces, news.tables.clone());
+    let mut moved = Moves::new();
+    for local in locals {
+        match catalog.table_named(local.namespace.as_str(), local.name.as_str()).ok().cloned() {
+            Some(table) if covers(&table, local)? => {
+                moved.insert(local.id, (table.id, column_moves(&table, local)));
+            }
+            Some(_) | None => catalog.install_local(local.def().clone()),
+        }
+    }
+    Ok(moved)
+}
+
+/// Whether the server's table has every column and index of the local one.
+///
+/// # Errors
+/// Kind `invalid` if key or a column's type differ: that cannot be mended by adding.
+fn covers(table: &Table, local: &Table) -> Result<bool> {
+    let names = |table: &Table| -> Vec<Name> {
+        table.primary_key.iter().filter_map(|id| table.column(*id)).map(|column| column.name.clone()).collect()
+    };
+    if names(table) != names(local) {
+        let message =
+            format!("table `{}` has another primary key on the server: rename the local one", local.full_name());
+        return Err(Error::invalid("schema_differs", message));
+    }
+    let mut whole = true;
+    for column in local.live_columns() {
+        match table.column_named(column.name.as_str()) {
+            None => whole = false,
+            Some(known) if known.ty == column.ty => {}
+            Some(known) => {
+                let message = format!(
+                    "column `{}` of table `{}` is {} here and {} on the server: change the local schema",
+                    column.name,
+                    local.full_name(),
+                    column.ty,
+                    known.ty
+                );
+                return Err(Error::invalid("schema_differs", message));
+            }
+        }
+    }
+    Ok(whole && local.indexes.iter().all(|index| table.index_named(&index.name).is_some()))
+}
+
+fn column_moves(table: &Table, local: &Table) -> BTreeMap<ColumnId, ColumnId> {
+    let pairs = local
+        .live_columns()
+        .filter_map(|column| table.column_named(column.name.as_str()).map(|known| (column.id, known.id)));
+    pairs.collect()
+}
+
+fn move_op(op: &mut Op, moved: &Moves) {
+    let Some((table, columns)) = moved.get(&op.table) else { return };
+    op.table = *table;
+    let place = |id: &mut ColumnId| *id = columns.get(id).copied().unwrap_or(*id);
+    let (cells, patch) = match &mut op.kind {
+        OpKind::Insert(cells) => (Some(cells), None),
+        OpKind::Upsert(cells, patch) => (Some(cells), Some(patch)),
+        OpKind::Update(patch) => (None, Some(patch)),
+        OpKind::Delete => (None, None),
+    };
+    cells.into_iter().flatten().for_each(|(id, _)| place(id));
+    patch.into_iter().flatten().for_each(|(id, _): &mut (ColumnId, Assignment)| place(id));
+}
+
+/// What a local table asks a server to create.
+pub fn as_new_table(table: &Table) -> (NewTable, Vec<NewIndex>) {
+    let place: BTreeMap<ColumnId, u32> =
+        table.live_columns().enumerate().map(|(at, column)| (column.id, at as u32)).collect();
+    let name_of = |id: &ColumnId| table.column(*id).map(|column| column.name.clone());
+    let checks = table.checks.iter().filter_map(|check| {
+        let expr = check.expr.map_columns(&mut |at| {
+            place
+                .get(&ColumnId(at))
+                .copied()
+                .ok_or_else(|| Error::internal("missing_column", "a check names a dropped column"))
+        });
+        expr.ok().map(|expr| (check.name.clone(), check.sql.clone(), expr))
+    });
+    let new = NewTable {
+        namespace: table.namespace.clone(),
+        name: table.name.clone(),
+        columns: table
+            .live_columns()
+            .map(|column| NewColumn {
+                name: column.name.clone(),
+                ty: column.ty,
+                nullable: column.nullable,
+                default: column.default.clone(),
+            })
+            .collect(),
+        primary_key: table.primary_key.iter().filter_map(name_of).collect(),
+        checks: checks.collect(),
+        options: table.options.clone(),
+    };
+    let indexes = table.indexes.iter().map(|index| NewIndex {
+        name: index.name.clone(),
+        columns: index.columns.iter().filter_map(name_of).collect(),
+    });
+    (new, indexes.collect())
+}

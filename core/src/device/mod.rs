@@ -1,0 +1,321 @@
+//! The copy of one space on a device: it reads and writes at once, with or without a server.
+//!
+//! A [`Device`] owns its store. Local transactions go into the outbox and show in the overlay; the sync session
+//! sends what is persisted, applies the server's transactions in order and installs snapshots. The device resolves
+//! no conflict: rows are what the server's log says, with its own undecided writes on top.
+
+mod apply;
+mod commit;
+mod contact;
+mod install;
+mod outbox;
+mod overlay;
+mod state;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::catalog::Catalog;
+use crate::hlc::{Entropy, HlcClock, Now};
+use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId};
+use crate::mutation::Base;
+use crate::rules::Copy;
+use crate::store::{CommitId, CowMap, Partition, Store, WriteBatch};
+use crate::transaction::Transaction;
+use crate::view::View;
+use crate::{Error, Result, keys};
+
+pub use apply::{Applied, ServerTransaction};
+pub use commit::LocalCommit;
+pub use contact::{Contact, ServerCatalog, as_new_table};
+pub use outbox::{OutboxEntry, RejectedWrite};
+pub use state::{Binding, Staging};
+
+use overlay::Copier;
+use state::{Identity, Progress};
+
+/// The version of everything that a device's store holds.
+const STORE_FORMAT: u8 = 1;
+const STORE_KIND: u8 = b'd';
+
+/// A device's copy. Share it between threads with an [`Arc`].
+pub struct Device {
+    store: Arc<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    state: Mutex<State>,
+}
+
+struct State {
+    identity: Identity,
+    clock: HlcClock,
+    progress: Progress,
+    catalog: Arc<Catalog>,
+    /// Rises with every change of what readers see.
+    version: u64,
+    /// Entries in the outbox.
+    waiting: u64,
+    /// Commits that hold outbox entries and may not be durable yet.
+    unpersisted_entries: VecDeque<(CommitId, MutationId)>,
+    /// Commits that moved the position and may not be durable yet.
+    unpersisted_positions: VecDeque<(CommitId, Position)>,
+    persisted_entry: MutationId,
+    persisted_position: Position,
+}
+
+/// What an application may want to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// The device.
+    pub device: DeviceId,
+    /// The server and space, after the first contact.
+    pub binding: Option<Binding>,
+    /// How far the copy has come.
+    pub position: Position,
+    /// Commit time of the last transaction in the copy, µs since 1970; 0 before the first.
+    pub updated: i64,
+    /// Transactions that the server has not decided.
+    pub pending: u64,
+    /// The last own transaction.
+    pub last_mutation: MutationId,
+    /// Transactions that the server refused and nobody dismissed.
+    pub rejected: u64,
+    /// A snapshot that is being received.
+    pub staging: Option<Staging>,
+}
+
+impl Device {
+    /// Opens the copy in `store`, or starts one with a new device id.
+    ///
+    /// # Errors
+    /// Kind `corrupt` if the store holds something else or is damaged; what the store gives.
+    pub fn open(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Result<Device> {
+        check_format(&*store, STORE_KIND, "a device's database")?;
+        let snapshot = store.snapshot()?;
+        let identity = match Identity::load(&*snapshot)? {
+            Some(identity) => identity,
+            None => start(&*store, &*entropy)?,
+        };
+        let progress = Progress::load(&*snapshot)?;
+        let mut waiting = 0;
+        let mut last = identity.last;
+        outbox::visit(&*snapshot, MutationId(0), |entry| {
+            waiting += 1;
+            last = last.max(entry.id);
+            Ok(true)
+        })?;
+        if last != identity.last {
+            return Err(Error::corrupt(
+                "broken_outbox",
+                "the outbox holds entries that the device record does not know",
+            ));
+        }
+        let state = State {
+            clock: HlcClock::after(identity.hlc),
+            identity,
+            progress,
+            catalog: Arc::new(state::load_catalog(&*snapshot)?),
+            version: 0,
+            waiting,
+            unpersisted_entries: VecDeque::new(),
+            unpersisted_positions: VecDeque::new(),
+            persisted_entry: identity.last,
+            persisted_position: progress.position,
+        };
+        Ok(Device { store, entropy, state: Mutex::new(state) })
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// A consistent view of the present state, own undecided writes included.
+    ///
+    /// # Errors
+    /// Kind `closed` if the store is closed.
+    pub fn view(&self) -> Result<View> {
+        self.state.lock().view(&*self.store)
+    }
+
+    /// Starts a transaction on the present state.
+    ///
+    /// # Errors
+    /// Kind `closed` if the store is closed.
+    pub fn begin(&self, now: Now) -> Result<Transaction> {
+        let state = self.state.lock();
+        let number = state.progress.binding.map(|binding| binding.number);
+        Ok(Transaction::new(state.view(&*self.store)?, now, self.entropy.clone(), number, state.version))
+    }
+
+    /// The catalog in force.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.state.lock().catalog.clone()
+    }
+
+    /// The present status.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn status(&self) -> Result<DeviceStatus> {
+        let (status, snapshot) = {
+            let state = self.state.lock();
+            let status = DeviceStatus {
+                device: state.identity.device,
+                binding: state.progress.binding,
+                position: state.progress.position,
+                updated: state.progress.updated,
+                pending: state.waiting,
+                last_mutation: state.identity.last,
+                rejected: 0,
+                staging: state.progress.staging,
+            };
+            (status, self.store.snapshot()?)
+        };
+        let mut cursor = snapshot.scan(Partition::Outbox, keys::rejected_all(), crate::store::Direction::Forward)?;
+        let mut rejected = 0;
+        while cursor.advance()? {
+            rejected += 1;
+        }
+        Ok(DeviceStatus { rejected, ..status })
+    }
+
+    /// The position up to which the copy is durable.
+    pub fn persisted_position(&self) -> Position {
+        let persisted = self.store.persisted();
+        let mut state = self.state.lock();
+        while let Some((_, position)) = state.unpersisted_positions.pop_front_if(|(commit, _)| *commit <= persisted) {
+            state.persisted_position = position;
+        }
+        state.persisted_position
+    }
+
+    /// The last outbox entry that is durable and may be sent.
+    pub fn persisted_entry(&self) -> MutationId {
+        let persisted = self.store.persisted();
+        let mut state = self.state.lock();
+        while let Some((_, id)) = state.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
+            state.persisted_entry = id;
+        }
+        state.persisted_entry
+    }
+
+    /// The durable outbox entries after `after`, at most about `bytes_max` bytes of them but at least one.
+    ///
+    /// # Errors
+    /// What the store gives; kind `corrupt` if an entry is damaged.
+    pub fn sendable(&self, after: MutationId, bytes_max: usize) -> Result<Vec<OutboxEntry>> {
+        let last = self.persisted_entry();
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        outbox::visit(&*self.store.snapshot()?, after.next(), |entry| {
+            if entry.id > last {
+                return Ok(false);
+            }
+            bytes += entry.content.len();
+            entries.push(entry);
+            Ok(bytes < bytes_max)
+        })?;
+        Ok(entries)
+    }
+
+    /// The first undecided transaction.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn first_pending(&self) -> Result<Option<MutationId>> {
+        let mut first = None;
+        outbox::visit(&*self.store.snapshot()?, MutationId(0), |entry| {
+            first = Some(entry.id);
+            Ok(false)
+        })?;
+        Ok(first)
+    }
+
+    /// The entry with this number, if the server has not decided it.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn outbox_entry(&self, id: MutationId) -> Result<Option<OutboxEntry>> {
+        outbox::get(&*self.store.snapshot()?, id)
+    }
+
+    /// The transactions that the server refused, oldest first.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn rejected(&self) -> Result<Vec<RejectedWrite>> {
+        outbox::rejected(&*self.store.snapshot()?)
+    }
+
+    /// Removes a rejected write from the list; nothing happens if it is not there.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn dismiss(&self, number: u64) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete(Partition::Outbox, keys::rejected(number));
+        self.store.commit(batch).map(drop)
+    }
+
+    /// Sets the clock behind the server's after stamps of this device were ahead: `offset_ms` is the device's clock
+    /// minus the server's, and `now` the device's present time.
+    pub fn reset_clock(&self, now: Now, offset_ms: i64) {
+        let behind = Now(now.micros().saturating_sub(offset_ms.saturating_mul(1000)));
+        let mut state = self.state.lock();
+        state.clock = HlcClock::after(crate::hlc::Hlc::from_millis(behind.millis()));
+    }
+}
+
+impl State {
+    fn view(&self, store: &dyn Store) -> Result<View> {
+        Ok(View {
+            snapshot: store.snapshot()?,
+            catalog: self.catalog.clone(),
+            space: SpaceId::LOCAL,
+            generation: self.progress.generation,
+            base: Base { epoch: self.progress.position.epoch, seq: self.progress.position.seq },
+            overlaid: self.waiting > 0,
+            writes: CowMap::default(),
+        })
+    }
+
+    fn copy(&self) -> Copy {
+        Copy { space: SpaceId::LOCAL, generation: self.progress.generation }
+    }
+
+    fn copier<'a>(&self, snapshot: &'a dyn crate::store::Snapshot, catalog: &'a Catalog) -> Copier<'a> {
+        Copier { snapshot, catalog, copy: self.copy(), outbox_empty: self.waiting == 0 }
+    }
+}
+
+fn start(store: &dyn Store, entropy: &dyn Entropy) -> Result<Identity> {
+    let identity =
+        Identity { device: DeviceId(entropy.random()), last: MutationId(0), hlc: crate::hlc::Hlc(0), next_rejected: 1 };
+    let mut batch = WriteBatch::new();
+    identity.save(&mut batch);
+    Progress { generation: Generation(1), next_generation: 2, position: Position::default(), ..Progress::default() }
+        .save(&mut batch);
+    store.commit(batch)?;
+    Ok(identity)
+}
+
+/// Marks a new store as `kind` or checks that an old one is that and of a known format.
+pub(crate) fn check_format(store: &dyn Store, kind: u8, what: &str) -> Result<()> {
+    match store.snapshot()?.get(Partition::Meta, &keys::format())?.as_deref() {
+        None => {
+            let mut batch = WriteBatch::new();
+            batch.put(Partition::Meta, keys::format(), vec![kind, STORE_FORMAT]);
+            store.commit(batch).map(drop)
+        }
+        Some([found, STORE_FORMAT]) if *found == kind => Ok(()),
+        Some([found, _]) if *found != kind => Err(Error::invalid(
+            "other_store",
+            format!("the directory holds something else than {what}: choose another one"),
+        )),
+        Some(_) => Err(Error::invalid(
+            "newer_format",
+            format!("{what} was written by a newer version: open it with that version"),
+        )),
+    }
+}

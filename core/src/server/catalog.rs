@@ -1,0 +1,79 @@
+//! Changes of the server's catalog.
+
+use std::sync::Arc;
+
+use super::{Server, news};
+use crate::catalog::{AddColumn, Catalog, NewIndex, NewTable};
+use crate::device::ServerCatalog;
+use crate::ids::CatalogVersion;
+use crate::store::CommitId;
+use crate::store::WriteBatch;
+use crate::value::Datum;
+use crate::{Error, Result};
+
+impl Server {
+    /// Changes the catalog: all that `change` does or nothing. The change may leave the server once the store's
+    /// `persisted` reaches the returned commit.
+    ///
+    /// # Errors
+    /// What `change` or the store gives.
+    pub fn change_catalog<T>(&self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<(T, CommitId)> {
+        let mut current = self.catalog.write();
+        let mut catalog = (**current).clone();
+        let answer = change(&mut catalog)?;
+        let mut batch = WriteBatch::new();
+        catalog.save(current.version(), &mut batch);
+        let commit = self.store.commit(batch)?;
+        *current = Arc::new(catalog);
+        Ok((answer, commit))
+    }
+
+    /// What a device that knows version `since` must learn.
+    pub fn catalog_news(&self, since: CatalogVersion) -> ServerCatalog {
+        news(&self.catalog(), since)
+    }
+
+    /// Creates what a device declares and the server misses: namespace, table, columns, indexes.
+    ///
+    /// # Errors
+    /// Kind `invalid` if what exists differs in a way that adding cannot mend.
+    pub fn declare(&self, table: NewTable, indexes: Vec<NewIndex>) -> Result<CommitId> {
+        let (_, commit) = self.change_catalog(|catalog| {
+            if !catalog.namespaces().contains(&table.namespace) {
+                catalog.create_namespace(&table.namespace)?;
+            }
+            let known = catalog.table_named(table.namespace.as_str(), table.name.as_str()).ok().cloned();
+            let id = match known {
+                None => catalog.create_table(table)?.id,
+                Some(known) => {
+                    for column in table.columns {
+                        if known.column_named(column.name.as_str()).is_some() {
+                            continue;
+                        }
+                        let fill = match &column.default {
+                            Some(crate::catalog::Default::Literal(value)) => value.clone(),
+                            None => Datum::Null,
+                            Some(_) => {
+                                let message = format!(
+                                    "column `{}` of table `{}` cannot be added with a default that differs for each row",
+                                    column.name,
+                                    known.full_name()
+                                );
+                                return Err(Error::invalid("schema_differs", message));
+                            }
+                        };
+                        catalog.add_column(known.id, AddColumn { column, fill })?;
+                    }
+                    known.id
+                }
+            };
+            for index in indexes {
+                if catalog.live_table(id)?.index_named(&index.name).is_none() {
+                    catalog.create_index(id, index)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(commit)
+    }
+}

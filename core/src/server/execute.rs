@@ -1,0 +1,240 @@
+//! Executing a mutation: the conflict rule, the log entry and the answer, in one batch.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::space::{DeviceRecord, Head, Space, admit_clock};
+use crate::catalog::{Catalog, Table};
+use crate::codec::Writer;
+use crate::hlc::{Hlc, Now};
+use crate::ids::{Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Generation, MutationId, Seq, SpaceId, TableId};
+use crate::log::{Change, EntryHead, LOST_NAMED_MAX, LogEntry, LostColumn, MutationResult, Verdict};
+use crate::merge::{ByStamps, OwnWrites, apply, decide, stamp};
+use crate::mutation::{Mutation, Op};
+use crate::row::{Header, Row, Stamp, Stamps};
+use crate::rules::{Copy, check_op, check_row};
+use crate::store::{Partition, Snapshot, WriteBatch};
+use crate::{Error, Result, keys};
+
+/// Rows on a server have one generation.
+pub(crate) const GENERATION: Generation = Generation(0);
+
+/// A row while a mutation is executed.
+struct Working {
+    table: Arc<Table>,
+    old: Option<Row>,
+    row: Option<Row>,
+    stamps: Option<Stamps>,
+}
+
+/// One mutation on its way through the rule.
+struct Execution<'a> {
+    snapshot: &'a dyn Snapshot,
+    catalog: &'a Catalog,
+    space: SpaceId,
+    base: Seq,
+    hlc: Hlc,
+    device: DeviceNumber,
+    seq: Seq,
+    updated: i64,
+    rows: BTreeMap<(TableId, Vec<u8>), Working>,
+    changes: Writer,
+    change_count: u32,
+    lost: Vec<LostColumn>,
+    lost_count: u64,
+}
+
+/// What a mutation came to, before it is committed.
+pub(super) struct Outcome {
+    pub batch: WriteBatch,
+    pub head: Head,
+    pub result: MutationResult,
+    pub record: DeviceRecord,
+    pub clock: crate::hlc::HlcClock,
+    pub clock_ahead_ms: Option<i64>,
+}
+
+/// A mutation as it came: content that does not decode is refused like any other that cannot take effect.
+pub(super) struct Request<'a> {
+    pub device: DeviceId,
+    pub record: DeviceRecord,
+    pub id: MutationId,
+    pub hash: ContentHash,
+    pub mutation: Result<&'a Mutation>,
+    pub now: Now,
+}
+
+pub(super) fn execute(
+    space: &Space,
+    snapshot: &dyn Snapshot,
+    catalog: &Catalog,
+    request: Request<'_>,
+) -> Result<Outcome> {
+    let Request { device, record, id, hash, mutation, now } = request;
+    let seq = space.head.seq.next();
+    let updated = now.micros().max(space.head.updated);
+    let mut clock = space.clock;
+    let wanted = mutation.as_ref().map_or(Hlc(0), |mutation| mutation.hlc);
+    let (hlc, clock_ahead_ms) = admit_clock(&mut clock, wanted, now);
+    let base = mutation.as_ref().map_or(Seq(0), |mutation| space.seen_by(mutation.base));
+    let mut execution = Execution {
+        snapshot,
+        catalog,
+        space: space.id,
+        base,
+        hlc,
+        device: record.number,
+        seq,
+        updated,
+        rows: BTreeMap::new(),
+        changes: Writer::new(),
+        change_count: 0,
+        lost: Vec::new(),
+        lost_count: 0,
+    };
+    let decided = match mutation {
+        Ok(mutation) => execution.run(&mutation.ops),
+        Err(error) => Err(error),
+    };
+    let mut batch = WriteBatch::new();
+    let decided = decided.and_then(|()| execution.write_rows(&mut batch));
+    let refused = match decided {
+        Ok(()) => None,
+        Err(error) if is_refusal(&error) => Some(error),
+        Err(error) => return Err(error),
+    };
+    let (changes, change_count) = match refused {
+        None => (execution.changes.into_vec(), execution.change_count),
+        Some(_) => {
+            batch = WriteBatch::new();
+            (Vec::new(), 0)
+        }
+    };
+    let head = EntryHead {
+        seq,
+        device: record.number,
+        hlc,
+        catalog: catalog.version(),
+        updated,
+        refused: refused.is_some(),
+        changes: change_count,
+    };
+    let verdict = match refused {
+        None => Verdict::Applied { lost: execution.lost, lost_count: execution.lost_count },
+        Some(error) => Verdict::Refused(error),
+    };
+    let result = MutationResult { id, hash, seq, verdict };
+    let mut entry = LogEntry { chain: Chain::default(), author: device, result, head, changes };
+    entry.chain = space.head.chain.next(&[&entry.head_bytes(), &entry.changes]);
+    let record = DeviceRecord { last: id, last_hash: hash, seen: updated, ..record };
+    save(space.id, &entry, record, &mut batch);
+    let head = Head { seq, chain: entry.chain, updated };
+    Ok(Outcome { batch, head, result: entry.result, record, clock, clock_ahead_ms })
+}
+
+/// The server's own device acknowledges nothing, so it keeps no results apart from the log.
+fn save(space: SpaceId, entry: &LogEntry, record: DeviceRecord, batch: &mut WriteBatch) {
+    batch.put(Partition::Log, keys::log(space, entry.head.seq), entry.encode());
+    record.save(space, entry.author, batch);
+    if entry.author != DeviceId::SERVER {
+        let mut out = Writer::on(Vec::with_capacity(32));
+        entry.result.write(&mut out);
+        batch.put(Partition::Devices, keys::result(space, entry.author, entry.result.id), out.into_vec());
+    }
+}
+
+/// Whether an error says something about the mutation and not about the server.
+fn is_refusal(error: &Error) -> bool {
+    use crate::ErrorKind::{Conflict, Corrupt, Invalid, Quota, Unauthorized};
+    match error.kind() {
+        Conflict | Invalid | Unauthorized => true,
+        // A damaged mutation is its author's, damaged rows are ours.
+        Corrupt => error.code() == MALFORMED,
+        Quota => matches!(error.code(), "row_too_large" | "transaction_too_large" | "key_too_long"),
+        _ => false,
+    }
+}
+
+/// Code of a mutation whose bytes do not decode.
+pub(super) const MALFORMED: &str = "malformed_mutation";
+
+impl Execution<'_> {
+    fn run(&mut self, ops: &[Op]) -> Result<()> {
+        ops.iter().try_for_each(|op| self.run_op(op))
+    }
+
+    fn run_op(&mut self, op: &Op) -> Result<()> {
+        let table = self.catalog.live_table(op.table)?;
+        check_op(table, op)?;
+        let working = match self.rows.entry((op.table, op.key.clone())) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let key = keys::row(self.space, GENERATION, op.table, &op.key);
+                let stored = self.snapshot.get(Partition::Rows, &key)?;
+                let (row, stamps) = match stored {
+                    Some(bytes) => {
+                        let (row, stamps) = Row::decode_stamped(table, &op.key, &bytes)?;
+                        (Some(row), stamps)
+                    }
+                    None => (None, None),
+                };
+                entry.insert(Working { table: table.clone(), old: row.clone(), row, stamps })
+            }
+        };
+        let decision = match &working.stamps {
+            Some(stamps) => {
+                let judge = ByStamps { stamps, base: self.base, hlc: self.hlc, device: self.device };
+                decide(table, op, working.row.as_ref(), &judge)?
+            }
+            None => decide(table, op, working.row.as_ref(), &OwnWrites)?,
+        };
+        let Some(change) = decision.change else {
+            self.note_lost(op, &decision.lost);
+            return Ok(());
+        };
+        let header = Header { seq: self.seq, updated: self.updated, ..Header::default() };
+        let by = Stamp { seq: self.seq, hlc: self.hlc, device: self.device };
+        working.stamps = stamp(table, working.stamps.take(), &change, by);
+        working.row = apply(table, working.row.take(), &change, header)?;
+        self.note_lost(op, &decision.lost);
+        self.record(&change);
+        Ok(())
+    }
+
+    fn record(&mut self, change: &Change) {
+        change.write(&mut self.changes);
+        self.change_count += 1;
+    }
+
+    fn note_lost(&mut self, op: &Op, lost: &[ColumnId]) {
+        self.lost_count += lost.len() as u64;
+        for column in lost {
+            if self.lost.len() < LOST_NAMED_MAX {
+                self.lost.push(LostColumn { table: op.table, key: op.key.clone(), column: *column });
+            }
+        }
+    }
+
+    /// Checks every row that was touched and adds it with its index entries.
+    fn write_rows(&mut self, batch: &mut WriteBatch) -> Result<()> {
+        let copy = Copy { space: self.space, generation: GENERATION };
+        for ((table_id, pk), working) in &self.rows {
+            let key = keys::row(self.space, GENERATION, *table_id, pk);
+            match &working.row {
+                Some(row) => {
+                    if !row.header.deleted {
+                        check_row(&working.table, row)?;
+                    }
+                    if working.old.as_ref() != Some(row) {
+                        batch.put(Partition::Rows, key, row.encode(&working.table, working.stamps.as_ref())?);
+                    }
+                }
+                None if working.old.is_some() => batch.delete(Partition::Rows, key),
+                None => {}
+            }
+            copy.reindex(&working.table, pk, working.old.as_ref(), working.row.as_ref(), batch)?;
+        }
+        Ok(())
+    }
+}
