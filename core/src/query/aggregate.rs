@@ -193,7 +193,7 @@ fn float(value: &ValueRef<'_>) -> f64 {
 }
 
 /// Bytes of a value beside its own size.
-pub(super) fn text_bytes(value: &ValueRef<'_>) -> usize {
+fn text_bytes(value: &ValueRef<'_>) -> usize {
     match value {
         Datum::Text(text) | Datum::Json(text) => text.len(),
         Datum::Bytes(bytes) => bytes.len(),

@@ -38,5 +38,5 @@ pub use declare::{
     ROWS_HELD_MAX, Select, SortDirection, parameter,
 };
 pub use plan::{OutputColumn, Plan};
-pub use rows::Rows;
+pub use rows::{RowRef, Rows};
 pub use run::Visit;

@@ -2,23 +2,41 @@
 
 use std::sync::Arc;
 
-use super::aggregate::text_bytes;
 use super::declare::Limits;
 use super::plan::OutputColumn;
 use crate::Result;
+use crate::codec::{Reader, Writer};
 use crate::value::{Value, ValueRef};
 
-/// A result: columns, and rows of as many values.
+/// A result: columns, and rows of as many values, encoded in one buffer and read where they stand.
+///
+/// Two results are equal if they have the same columns and the same rows in the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     columns: Arc<[OutputColumn]>,
-    /// Row after row.
-    values: Vec<Value>,
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+}
+
+/// One row of a result.
+#[derive(Clone, Copy, Debug)]
+pub struct RowRef<'a> {
+    bytes: &'a [u8],
 }
 
 impl Rows {
     pub(super) fn new(columns: Arc<[OutputColumn]>) -> Rows {
-        Rows { columns, values: Vec::new() }
+        Rows { columns, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Adds a row under a limit.
+    pub(super) fn push(&mut self, row: &[ValueRef<'_>], limits: &Limits) -> Result<()> {
+        let mut out = Writer::on(std::mem::take(&mut self.bytes));
+        row.iter().for_each(|value| value.write(&mut out));
+        self.bytes = out.into_vec();
+        self.ends.push(self.bytes.len());
+        limits.check(self.ends.len(), self.bytes.len() + self.ends.len() * size_of::<usize>())
     }
 
     /// The columns.
@@ -28,45 +46,46 @@ impl Rows {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.values.len() / self.columns.len().max(1)
+        self.ends.len()
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.ends.is_empty()
     }
 
-    /// The values of the row at this place.
-    pub fn get(&self, at: usize) -> Option<&[Value]> {
-        self.iter().nth(at)
+    /// The row at this place.
+    pub fn get(&self, at: usize) -> Option<RowRef<'_>> {
+        let end = *self.ends.get(at)?;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start..end).map(|bytes| RowRef { bytes })
     }
 
-    /// The values of each row.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Value]> + '_ {
-        self.values.chunks_exact(self.columns.len().max(1))
+    /// The rows in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = RowRef<'_>> + '_ {
+        (0..self.len()).map(|at| self.get(at).expect("the place is below the number of rows"))
     }
 
-    /// Every value, row after row.
-    pub fn into_values(self) -> Vec<Value> {
-        self.values
+    /// The values of every row.
+    pub fn to_values(&self) -> Vec<Vec<Value>> {
+        self.iter().map(|row| row.values().map(|value| value.to_owned()).collect()).collect()
     }
 }
 
-/// Collects rows under a limit.
-pub(super) struct Collector {
-    pub(super) rows: Rows,
-    text_bytes: usize,
-    limits: Limits,
-}
-
-impl Collector {
-    pub(super) fn new(columns: Arc<[OutputColumn]>, limits: Limits) -> Collector {
-        Collector { rows: Rows::new(columns), text_bytes: 0, limits }
+impl<'a> RowRef<'a> {
+    /// The values, one for each column.
+    pub fn values(self) -> impl Iterator<Item = ValueRef<'a>> {
+        let mut input = Reader::new(self.bytes);
+        std::iter::from_fn(move || {
+            if input.is_empty() {
+                return None;
+            }
+            Some(ValueRef::read(&mut input).expect("a result holds what it encoded itself"))
+        })
     }
 
-    pub(super) fn push(&mut self, row: &[ValueRef<'_>]) -> Result<()> {
-        self.text_bytes += row.iter().map(text_bytes).sum::<usize>();
-        self.rows.values.extend(row.iter().map(ValueRef::to_owned));
-        self.limits.check(self.rows.len(), self.text_bytes + self.rows.values.len() * size_of::<Value>())
+    /// The value of the column at this place; columns before it are stepped over.
+    pub fn value(self, column: usize) -> Option<ValueRef<'a>> {
+        self.values().nth(column)
     }
 }

@@ -7,7 +7,7 @@ use super::groups::{Groups, write_key};
 use super::path::Sorted;
 use super::plan::{Body, GroupsBody, Plan, RowsBody, Term, Way};
 use super::reading::{Reading, recycle, recycle_values, visible};
-use super::rows::{Collector, Rows};
+use super::rows::Rows;
 use super::scan::{Flow, choose, scan};
 use super::sort::{Sorter, write_term};
 use crate::codec::Reader;
@@ -26,12 +26,12 @@ impl Plan {
     /// was made, `quota` past the query's [`Limits`](super::Limits), `corrupt` for damaged rows, and what the store
     /// gives.
     pub fn execute(&self, view: &View, parameters: &[Value]) -> Result<Rows> {
-        let mut collector = Collector::new(self.columns.clone(), self.limits);
+        let mut rows = Rows::new(self.columns.clone());
         self.visit(view, parameters, &mut |row| {
-            collector.push(row)?;
+            rows.push(row, &self.limits)?;
             Ok(Flow::Continue(()))
         })?;
-        Ok(collector.rows)
+        Ok(rows)
     }
 
     /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number.
