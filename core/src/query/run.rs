@@ -265,6 +265,10 @@ impl Emitter<'_, '_> {
         let mut sorter = Sorter::new(self.window.keep(), plan.limits);
         let mut key = SortKey::default();
         for group in 0..groups.len() {
+            // Without an order there is nothing to sort and what is left out is what comes first.
+            if body.order.is_empty() && self.window.skips() {
+                continue;
+            }
             let values = groups.values(group)?;
             let row: Vec<Value> = body.output.iter().map(|place| output(&values, *place)).collect();
             if body.order.is_empty() {
