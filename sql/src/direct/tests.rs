@@ -103,7 +103,10 @@ fn names_are_read_as_datafusion_reads_them() {
         plan.plan().columns().iter().map(|column| column.name.clone()).collect()
     };
     assert_eq!(names("SELECT ID, \"title\" AS T FROM App.Notes"), ["id", "t"]);
-    assert_eq!(names("SELECT n.stars, count(*), SUM(n.stars) FROM notes AS N GROUP BY 1"), ["stars", "count(*)", "sum(n.stars)"]);
+    assert_eq!(
+        names("SELECT n.stars, count(*), SUM(n.stars) FROM notes AS N GROUP BY 1"),
+        ["stars", "count(*)", "sum(n.stars)"]
+    );
     assert_eq!(names("SELECT max(stars) FROM app.notes"), ["max(app.notes.stars)"]);
     assert_eq!(names("SELECT * FROM notes LIMIT 1").last().map(String::as_str), Some("_updated"));
 }
@@ -111,8 +114,12 @@ fn names_are_read_as_datafusion_reads_them() {
 #[test]
 fn conditions_become_ranges_or_filters() {
     assert_eq!(explained("SELECT title FROM notes WHERE 7 = id"), "get app.notes by primary key: id = 7\n");
-    assert_eq!(explained("SELECT title FROM notes WHERE id BETWEEN 1 AND $1"), "scan app.notes by primary key: id >= 1, id <= $1\n");
-    let filter = "SELECT id FROM notes WHERE (done IS NOT TRUE OR price > 1.5) AND title <> 'a' AND due < DATE '2024-02-29'";
+    assert_eq!(
+        explained("SELECT title FROM notes WHERE id BETWEEN 1 AND $1"),
+        "scan app.notes by primary key: id >= 1, id <= $1\n"
+    );
+    let filter =
+        "SELECT id FROM notes WHERE (done IS NOT TRUE OR price > 1.5) AND title <> 'a' AND due < DATE '2024-02-29'";
     assert_eq!(
         explained(filter),
         "scan app.notes\n  filter (not (not (done is null) and done) or price > '1.50') and title <> 'a' and due < '2024-02-29'\n"

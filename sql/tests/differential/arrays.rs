@@ -44,8 +44,10 @@ pub fn array(ty: Type, values: &[Value]) -> ArrayRef {
         Type::Real => collect!(Float32Array, values, Datum::Real(v) => *v),
         Type::Double => collect!(Float64Array, values, Datum::Double(v) => *v),
         Type::Decimal { precision, scale } => {
-            let array: Decimal128Array =
-                values.iter().map(|v| if let Datum::Decimal { unscaled, .. } = v { Some(*unscaled) } else { None }).collect();
+            let array: Decimal128Array = values
+                .iter()
+                .map(|v| if let Datum::Decimal { unscaled, .. } = v { Some(*unscaled) } else { None })
+                .collect();
             Arc::new(array.with_precision_and_scale(precision, scale as i8).expect("a valid decimal type"))
         }
         Type::Text | Type::Json | Type::Document => {

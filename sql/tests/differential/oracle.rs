@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::MemorySchemaProvider;
 use datafusion::common::ScalarValue;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
-use datafusion::catalog::MemorySchemaProvider;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use kalamdb_core::row::Row;
 use kalamdb_core::rules::read_type;
@@ -42,7 +42,11 @@ impl Oracle {
         let session = if case.oracle.contains("_deleted") { &self.all } else { &self.live };
         let frame = session.sql(&case.oracle).await.map_err(|error| error.to_string())?;
         let scalars: Vec<ScalarValue> = case.parameters.iter().map(scalar).collect();
-        let frame = if scalars.is_empty() { frame } else { frame.with_param_values(scalars).map_err(|error| error.to_string())? };
+        let frame = if scalars.is_empty() {
+            frame
+        } else {
+            frame.with_param_values(scalars).map_err(|error| error.to_string())?
+        };
         let schema = frame.schema().as_arrow().clone();
         let batches = frame.collect().await.map_err(|error| error.to_string())?;
         let columns = schema.fields().iter().zip(&case.json);
@@ -54,11 +58,12 @@ impl Oracle {
         let mut rows = Vec::new();
         for batch in &batches {
             for at in 0..batch.num_rows() {
-                let cell = |(array, (_, ty)): (&Arc<dyn datafusion::arrow::array::Array>, &(String, Type))| {
-                    match value(array.as_ref(), at) {
-                        Datum::Text(text) if *ty == Type::Json => Datum::Json(text),
-                        value => value,
-                    }
+                let cell = |(array, (_, ty)): (&Arc<dyn datafusion::arrow::array::Array>, &(String, Type))| match value(
+                    array.as_ref(),
+                    at,
+                ) {
+                    Datum::Text(text) if *ty == Type::Json => Datum::Json(text),
+                    value => value,
                 };
                 rows.push(batch.columns().iter().zip(&columns).map(cell).collect());
             }

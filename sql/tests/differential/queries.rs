@@ -64,7 +64,8 @@ impl Case {
         if random.chance(20) {
             columns.push(("_deleted".into(), Type::Boolean));
         }
-        let key = table.primary_key.iter().filter_map(|id| table.column(*id)).map(|column| column.name.to_string()).collect();
+        let key =
+            table.primary_key.iter().filter_map(|id| table.column(*id)).map(|column| column.name.to_string()).collect();
         let maker = Maker { random, columns, key, extreme: made.extreme, parameters: Vec::new() };
         if maker.random.chance(40) { maker.grouped() } else { maker.rows() }
     }
@@ -128,10 +129,8 @@ impl Maker<'_> {
             return ("count(*)".into(), false);
         }
         let (name, ty) = self.column();
-        let is_number = matches!(
-            ty,
-            Type::SmallInt | Type::Int | Type::BigInt | Type::Real | Type::Double | Type::Decimal { .. }
-        );
+        let is_number =
+            matches!(ty, Type::SmallInt | Type::Int | Type::BigInt | Type::Real | Type::Double | Type::Decimal { .. });
         // Sums of such floats depend on the order of the rows.
         let has_mean = is_number && !(self.extreme && ty == Type::BigInt);
         let functions: &[&str] = match (is_number, has_mean) {
@@ -208,7 +207,8 @@ impl Maker<'_> {
             return Text::same("NULL");
         }
         let value = random_value(ty, self.extreme, self.random);
-        let is_plain = !matches!(value, Datum::Real(v) if !v.is_finite()) && !matches!(value, Datum::Double(v) if !v.is_finite());
+        let is_plain =
+            !matches!(value, Datum::Real(v) if !v.is_finite()) && !matches!(value, Datum::Double(v) if !v.is_finite());
         if self.random.chance(30) || !is_plain {
             self.parameters.push(value);
             return Text::same(format!("${}", self.parameters.len()));

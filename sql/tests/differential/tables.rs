@@ -27,7 +27,8 @@ impl Made {
         let table = self.table();
         let column = |id: &ColumnId| table.column(*id).map(|column| column.name.to_string()).unwrap_or_default();
         let list = |ids: &[ColumnId]| ids.iter().map(column).collect::<Vec<_>>().join(", ");
-        let columns: Vec<String> = table.columns.iter().map(|column| format!("{} {}", column.name, column.ty)).collect();
+        let columns: Vec<String> =
+            table.columns.iter().map(|column| format!("{} {}", column.name, column.ty)).collect();
         let indexes: Vec<String> = table.indexes.iter().map(|index| list(&index.columns)).collect();
         format!("({}) key ({}) indexes {indexes:?}", columns.join(", "), list(&table.primary_key))
     }
@@ -43,7 +44,9 @@ impl Made {
             if random.chance(40) && second != columns[0] {
                 columns.push(second);
             }
-            catalog.create_index(table.id, NewIndex { name: name(&format!("by_{index}")), columns }).expect("a valid index");
+            catalog
+                .create_index(table.id, NewIndex { name: name(&format!("by_{index}")), columns })
+                .expect("a valid index");
         }
         let mut made = Made { space: TestSpace::new(catalog), extreme: random.chance(30) };
         made.fill(random);
@@ -56,7 +59,8 @@ impl Made {
         for _ in 0..3 {
             let mut tx = self.space.begin();
             for _ in 0..rows / 3 {
-                let cells = self.table().columns.iter().map(|column| (column.id, self.value(column.id, random))).collect();
+                let cells =
+                    self.table().columns.iter().map(|column| (column.id, self.value(column.id, random))).collect();
                 // A key that exists already is left alone.
                 keys.extend(tx.insert(TableId(1), cells));
             }
@@ -73,7 +77,8 @@ impl Made {
 
     fn update(&self, tx: &mut kalamdb_core::Transaction, key: &[u8], random: &mut Random) {
         let table = self.table();
-        let free: Vec<ColumnId> = table.columns.iter().map(|column| column.id).filter(|id| !table.is_key(*id)).collect();
+        let free: Vec<ColumnId> =
+            table.columns.iter().map(|column| column.id).filter(|id| !table.is_key(*id)).collect();
         let column = *random.pick(&free);
         let patch = vec![(column, Assignment::Set(self.value(column, random)))];
         // The row may be gone by now.
@@ -180,5 +185,9 @@ pub fn random_value(ty: Type, extreme: bool, random: &mut Random) -> Value {
 
 fn big(extreme: bool, random: &mut Random) -> i64 {
     let plain = [-5, 0, 1, 2, 1 << 40, -(1 << 33)];
-    if extreme && random.chance(40) { *random.pick(&[i64::MAX, i64::MIN, i64::MAX - 1, (1 << 53) + 1]) } else { *random.pick(&plain) }
+    if extreme && random.chance(40) {
+        *random.pick(&[i64::MAX, i64::MIN, i64::MAX - 1, (1 << 53) + 1])
+    } else {
+        *random.pick(&plain)
+    }
 }
