@@ -2,12 +2,14 @@
 //!
 //! - [`session`]: runs texts of statements on a [`backend::Backend`]
 //! - [`parse`]: the grammar of docs/sql.md, checked clause by clause
+//! - [`direct`]: SELECT of one table as a query of core
 //! - [`expr`], [`constant`], [`types`]: what core evaluates itself
 //! - [`system`]: the tables of namespace `system`
 
 pub mod backend;
 pub mod constant;
 mod ddl;
+pub mod direct;
 mod dml;
 #[cfg(feature = "datafusion")]
 pub mod engine;

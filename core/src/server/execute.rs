@@ -137,7 +137,7 @@ pub(super) fn execute(
     let result = MutationResult { id, hash, seq, verdict };
     let mut entry = LogEntry { chain: Chain::default(), author: device, result, head, changes };
     entry.chain = space.head.chain.next(&[&entry.head_bytes(), &entry.changes]);
-    let record = DeviceRecord { last: id, last_hash: hash, seen: updated, ..record };
+    let record = DeviceRecord { last: id, seen: updated, ..record };
     save(space.id, &entry, record, &mut batch);
     let head = Head { seq, chain: entry.chain, updated };
     Ok(Outcome { batch, head, result: entry.result, record, clock, clock_ahead_ms })

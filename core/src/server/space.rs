@@ -65,8 +65,6 @@ pub struct DeviceRecord {
     pub number: DeviceNumber,
     /// Its last mutation that was decided.
     pub last: MutationId,
-    /// The content of that mutation.
-    pub last_hash: ContentHash,
     /// The last transaction that it reported as durable on its side.
     pub acked: Seq,
     /// When it was last heard of, µs since 1970.
@@ -79,7 +77,6 @@ impl DeviceRecord {
         out.u8(FORMAT);
         out.varint(self.number.0);
         out.varint(self.last.0);
-        out.raw(&self.last_hash.0);
         out.varint(self.acked.0);
         out.zigzag(self.seen);
         batch.put(Partition::Devices, keys::device(space, device), out.into_vec());
@@ -91,7 +88,6 @@ impl DeviceRecord {
         Ok(DeviceRecord {
             number: DeviceNumber(input.varint()?),
             last: MutationId(input.varint()?),
-            last_hash: ContentHash(input.array()?),
             acked: Seq(input.varint()?),
             seen: input.zigzag()?,
         })

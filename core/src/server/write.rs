@@ -12,7 +12,9 @@ use crate::store::{CommitId, Direction, KeyRange, Partition, WriteBatch};
 use crate::transaction::Transaction;
 use crate::{Error, Result, keys};
 
-/// Acknowledged results are removed from the store once there are this many.
+/// Results of a device that are kept although it acknowledged them: a copy of its database may ask again.
+pub const RESULTS_KEPT: u64 = 1_000;
+/// Older acknowledged results are removed once there are this many.
 const ACKED_RESULTS_BATCH: u64 = 64;
 
 /// What became of a device's mutation.
@@ -170,7 +172,7 @@ impl Server {
         let mut acked = 0;
         while cursor.advance()? {
             let result = MutationResult::read(&mut crate::codec::Reader::new(cursor.value()))?;
-            if result.seq > seq {
+            if result.seq > seq || result.id.0 + RESULTS_KEPT > record.last.0 {
                 break;
             }
             acked += 1;

@@ -8,7 +8,7 @@ use kalamdb_core::device::{Contact, Device, ServerCatalog};
 use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Seq, TableId};
 
 use super::download::Incoming;
-use super::{End, Output, SyncState, later};
+use super::{End, Output, SyncState, is_due, later};
 use crate::config::{
     ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MS, STABLE_MS, UPLOAD_BYTES_AHEAD,
 };
@@ -76,8 +76,10 @@ impl Live {
     /// Checks who answered, and goes on at once if no definitions are on their way.
     pub fn greet(&mut self, device: &Device) -> Result<(), End> {
         device.check_binding(self.contact()).map_err(End::Block)?;
-        let entry = device.outbox_entry(self.welcome.last)?;
-        self.is_forked |= entry.is_some_and(|entry| entry.hash != self.welcome.last_hash);
+        for (id, hash) in &self.welcome.known {
+            let is_other = device.outbox_entry(*id)?.is_some_and(|entry| entry.hash != *hash);
+            self.is_forked |= is_other;
+        }
         let status = device.status()?;
         let known = status.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
         if known == self.welcome.catalog {
@@ -207,7 +209,11 @@ impl Live {
         self.acknowledge(device, packer, now);
         if self.is_forked {
             let is_caught_up = self.incoming.is_idle() && device.position().seq >= self.head;
-            return if is_caught_up { Err(End::Forked) } else { Ok(()) };
+            if !is_caught_up {
+                return Ok(());
+            }
+            let (last, known) = (self.welcome.last, std::mem::take(&mut self.welcome.known));
+            return Err(End::Forked { last, known });
         }
         let local = device.local_tables();
         if !local.is_empty() {
@@ -250,7 +256,7 @@ impl Live {
 
     fn acknowledge(&mut self, device: &Device, packer: &mut Packer, now: Now) {
         let held = device.persisted_position().seq;
-        let is_due = self.ack_due.is_some_and(|due| due <= now) || held.0 >= self.acked.0 + ACK_TRANSACTIONS;
+        let is_due = self.ack_due.is_some_and(|due| is_due(due, now)) || held.0 >= self.acked.0 + ACK_TRANSACTIONS;
         if is_due && held > self.acked {
             packer.push(&ClientRecord::Ack(held));
             self.acked = held;
@@ -280,16 +286,16 @@ impl Live {
     }
 
     pub fn tick(&mut self, packer: &mut Packer, now: Now) -> Result<(), End> {
-        if later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS) <= now {
+        if is_due(later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS), now) {
             return Err(End::Retry(Error::retry("no_answer", "the server does not answer any more")));
         }
         let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
-        if ping <= now {
+        if is_due(ping, now) {
             // The server answers the last ping only, so this one stands in for a probe that is on its way.
             packer.push(&ClientRecord::Ping(self.probed));
         }
         // An acknowledgement whose time came although nothing new is durable yet waits for the next commit.
-        if self.ack_due.is_some_and(|due| due <= now) {
+        if self.ack_due.is_some_and(|due| is_due(due, now)) {
             self.ack_due = Some(later(now, ACK_DELAY_MS));
         }
         Ok(())

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use kalamdb_core::device::Device;
 use kalamdb_core::hlc::Entropy;
-use kalamdb_core::{Error, ErrorKind, Now, Result};
+use kalamdb_core::{ContentHash, Error, ErrorKind, MutationId, Now, Result};
 
-use crate::config::{ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES};
+use crate::config::{ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES, TIMER_MAX_MS};
 use crate::wire::{ClientRecord, FEATURE_LZ4, Hello, MESSAGE_BYTES_MAX, PROTOCOL, Packer, ServerRecord, read_message};
 
 use live::Live;
@@ -130,8 +130,13 @@ pub(crate) enum End {
     Retry(Error),
     /// Try again at about this time.
     At(Now),
-    /// Try again now, under a new device id.
-    Forked,
+    /// Try again now, under a new device id, given what the server knows of the old one.
+    Forked {
+        /// The last mutation under the old id that was decided.
+        last: MutationId,
+        /// The contents of the newest ones.
+        known: Vec<(MutationId, ContentHash)>,
+    },
     /// Stay away.
     Block(Error),
 }
@@ -218,7 +223,7 @@ impl ClientSession {
         self.outputs.pop_front()
     }
 
-    /// When to feed [`Input::Tick`].
+    /// When to feed [`Input::Tick`]. A driver waits for [`TIMER_MAX_MS`] at most, whatever the wall clock does.
     pub fn poll_timeout(&self) -> Option<Now> {
         match &self.state {
             State::Stopped | State::AwaitToken | State::Blocked => None,
@@ -370,11 +375,11 @@ impl ClientSession {
 
     fn tick(&mut self, now: Now) -> Result<(), End> {
         match &mut self.state {
-            State::Waiting { until } if *until <= now => {
+            State::Waiting { until } if is_due(*until, now) => {
                 self.connect();
                 Ok(())
             }
-            State::Connecting { since } | State::Greeting { since } if later(*since, ANSWER_TIMEOUT_MS) <= now => {
+            State::Connecting { since } | State::Greeting { since } if is_due(later(*since, ANSWER_TIMEOUT_MS), now) => {
                 Err(End::Retry(Error::retry("no_answer", "the server does not answer")))
             }
             State::Live(live) => live.tick(&mut self.packer, now),
@@ -407,7 +412,7 @@ impl ClientSession {
                 self.failures = self.failures.saturating_add(1);
                 self.state = State::Waiting { until: later(now, 10 + self.jitter(most)) };
             }
-            End::Forked => match self.device.fork() {
+            End::Forked { last, known } => match self.device.fork(last, &known) {
                 Ok(_) => {
                     self.must_fork = false;
                     self.state = State::Waiting { until: now };
@@ -446,6 +451,11 @@ impl ClientSession {
         let random = u128::from_be_bytes(self.entropy.random()) as u64;
         random % most.max(1)
     }
+}
+
+/// Whether a time has come. One that is too far away was set before the wall clock went back: it has come, too.
+pub(crate) fn is_due(at: Now, now: Now) -> bool {
+    at <= now || at > later(now, TIMER_MAX_MS)
 }
 
 pub(crate) fn later(from: Now, millis: u64) -> Now {

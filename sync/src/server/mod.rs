@@ -13,9 +13,9 @@ use std::sync::Arc;
 use kalamdb_core::server::{Answer, Greeting, Server, Welcome};
 use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::store::CommitId;
-use kalamdb_core::{CatalogVersion, DeviceId, Error, Now, Result, Seq, SpaceId, UserId};
+use kalamdb_core::{CatalogVersion, DeviceId, Error, MutationId, Now, Result, Seq, SpaceId, UserId};
 
-use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
+use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
 use records::Upload;
 
 use crate::wire::{
@@ -82,6 +82,8 @@ struct Established {
     space: SpaceId,
     device: DeviceId,
     credit: i64,
+    /// The device's first mutation that it had no answer to when it came.
+    first_pending: MutationId,
     /// The last transaction that was sent.
     sent: Seq,
     /// What must be durable before anything else is sent.
@@ -267,6 +269,7 @@ impl ServerSession {
             space,
             device: hello.device,
             credit: i64::try_from(hello.credit.min(CREDIT_BYTES_MAX)).unwrap_or_default(),
+            first_pending: hello.first_pending,
             sent: hello.position.seq,
             gate: welcome.commit.max(self.server.last_commit(space)?),
             snapshot: None,
@@ -303,7 +306,7 @@ impl ServerSession {
             answer: welcome.answer,
             is_forked: welcome.is_forked,
             last: welcome.last,
-            last_hash: welcome.last_hash,
+            known: welcome.known.clone(),
             head: welcome.head,
             catalog: self.server.catalog().version(),
             now_ms: now.millis(),
@@ -338,12 +341,12 @@ impl ServerSession {
     fn tick(&mut self, now: Now) -> Result<()> {
         match &mut self.state {
             State::Opened | State::Verifying(_) => {
-                if now.millis() >= self.opened.millis() + HELLO_TIMEOUT_MS {
+                if is_due(self.opened, HELLO_TIMEOUT_MS, now) {
                     return Err(Error::invalid("hello_timeout", "no hello with a valid token came in time"));
                 }
             }
             State::Established(session) => {
-                if now.millis() >= self.heard.millis() + KEEP_ALIVE_MS {
+                if is_due(self.heard, KEEP_ALIVE_MS, now) {
                     return Err(Error::retry("silent", "nothing was heard for a minute: connect again"));
                 }
                 session.check_token(&mut self.packer, now)?;
@@ -378,6 +381,12 @@ impl ServerSession {
         self.state = State::Closed;
         self.outputs.push_back(Output::Close);
     }
+}
+
+/// Whether `millis` have passed since a time. One that lies in the future was taken before the wall clock went back.
+fn is_due(since: Now, millis: u64, now: Now) -> bool {
+    let at = since.millis().saturating_add(millis);
+    at <= now.millis() || at > now.millis().saturating_add(TIMER_MAX_MS)
 }
 
 /// A minute before the token ends, and for a short-lived one after half of its time.

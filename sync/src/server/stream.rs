@@ -83,7 +83,7 @@ impl Established {
             self.snapshot = Some(Download { offer, next: Some(next) });
             return Ok(());
         }
-        let results = server.results_upto(self.space, self.device, offer.position.seq)?;
+        let results = server.results_upto(self.space, self.device, self.first_pending, offer.position.seq)?;
         let mut parts = results.chunks(RESULTS_PER_RECORD).peekable();
         while let Some(part) = parts.next() {
             let is_last = parts.peek().is_none();

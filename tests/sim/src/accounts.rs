@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kalamdb_core::hlc::CLOCK_AHEAD_MAX_MS;
 use kalamdb_core::log::{LogEntry, Verdict};
 use kalamdb_core::mutation::{Mutation, Op};
 use kalamdb_core::server::Server;
 use kalamdb_core::store::{Direction, Partition, Store};
-use kalamdb_core::{ContentHash, DeviceId, Epoch, MutationId, Position, Result, Seq, SpaceId, keys};
+use kalamdb_core::{ContentHash, DeviceId, Epoch, MutationId, Now, Position, Result, Seq, SpaceId, keys};
 
 use crate::oracle::{Mark, Rows, Write};
 
@@ -23,6 +24,8 @@ pub struct Ledger {
     pub hashes: Vec<(ContentHash, bool)>,
     /// The highest transaction that left the server.
     pub sent: u64,
+    /// The highest clock of any transaction.
+    pub highest_clock: u64,
 }
 
 /// What happened to a local write.
@@ -62,7 +65,7 @@ pub type Violation = String;
 
 impl Accounts {
     /// Follows the log of `space` and compares each decision with the oracle's.
-    pub fn follow(&mut self, server: &Server, store: &dyn Store, space: SpaceId) -> Result<Vec<Violation>> {
+    pub fn follow(&mut self, server: &Server, store: &dyn Store, space: SpaceId, now: Now) -> Result<Vec<Violation>> {
         let snapshot = store.snapshot()?;
         let position = server.position(space)?;
         let ledger = self.ledgers.entry(space).or_default();
@@ -85,12 +88,19 @@ impl Accounts {
             entries.push(LogEntry::decode(cursor.value())?);
         }
         for entry in entries {
-            self.enter(server, space, &entry, &mut violations)?;
+            self.enter(server, space, &entry, now, &mut violations)?;
         }
         Ok(violations)
     }
 
-    fn enter(&mut self, server: &Server, space: SpaceId, entry: &LogEntry, violations: &mut Vec<Violation>) -> Result<()> {
+    fn enter(
+        &mut self,
+        server: &Server,
+        space: SpaceId,
+        entry: &LogEntry,
+        now: Now,
+        violations: &mut Vec<Violation>,
+    ) -> Result<()> {
         let seq = entry.head.seq.0;
         let from_server = self.server_ops.get(&(space, seq));
         let is_own = entry.author == DeviceId::SERVER;
@@ -113,10 +123,12 @@ impl Accounts {
                 }
             },
         };
-        let clamped = entry.head.hlc.0 != stamp;
-        let ahead = (stamp >> 16) as i64 - entry.head.updated / 1000;
-        if clamped != (ahead > 5 * 60 * 1000) && !is_own && ahead.abs() > 6 * 60 * 1000 {
-            violations.push(format!("clock: stamp {} ms ahead was taken as {}", ahead, entry.head.hlc));
+        let is_ahead = (stamp >> 16) as i64 - now.micros() / 1000 > CLOCK_AHEAD_MAX_MS as i64;
+        let highest = self.ledgers.get(&space).map_or(0, |ledger| ledger.highest_clock);
+        let most = (now.millis() << 16).max(highest + 1);
+        let is_right = if is_ahead { entry.head.hlc.0 <= most } else { entry.head.hlc.0 == stamp };
+        if !is_right && !is_own {
+            violations.push(format!("clock: stamp {stamp} was taken as {} at {}", entry.head.hlc.0, now.millis()));
         }
         let Some(ledger) = self.ledgers.get_mut(&space) else { return Ok(()) };
         if ledger.states.len() as u64 != seq {
@@ -134,6 +146,7 @@ impl Accounts {
             violations.push(format!("rule: transaction {seq} of space {space}: {difference}"));
         }
         ledger.states.push(after);
+        ledger.highest_clock = ledger.highest_clock.max(entry.head.hlc.0);
         ledger.hashes.push((entry.result.hash, entry.head.refused));
         if !is_own && let Some(owner) = self.owners.get(&entry.author) {
             let id = (*owner, stamp);
@@ -150,6 +163,9 @@ impl Accounts {
         let mut violations = Vec::new();
         if head < ledger.sent {
             violations.push(format!("G4: transaction {} of space {space} was sent and is gone after a crash", ledger.sent));
+        }
+        if ledger.sent == 0 {
+            ledger.epoch = None;
         }
         let gone = ledger.states.len() as u64 > head + 1;
         ledger.states.truncate(head as usize + 1);

@@ -3,6 +3,7 @@
 use kalamdb_core::mutation::Mutation;
 use kalamdb_core::store::{Store, WriteBatch};
 use kalamdb_core::{MutationId, Result, SpaceId, UserId};
+use kalamdb_sync::config::TIMER_MAX_MS;
 use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
 use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutput, ServerSession};
 use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, ServerRecord, read_message};
@@ -222,7 +223,7 @@ impl World {
         let timeout = self.devices.get(at).and_then(|slot| slot.running.as_ref()?.session.poll_timeout());
         if let Some(timeout) = timeout {
             let wait = (timeout.micros() - now.micros()) / 1000;
-            self.plan(wait.max(1), Event::DeviceTimer(at));
+            self.plan(wait.clamp(1, TIMER_MAX_MS as i64), Event::DeviceTimer(at));
         }
         if changed && self.trace && let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) {
             let status = running.core.status()?;
@@ -331,7 +332,7 @@ impl World {
             self.server.as_ref().and_then(|server| server.sessions.get(&link)).and_then(ServerSession::poll_timeout);
         if let Some(timeout) = timeout {
             let wait = (timeout.micros() - now.micros()) / 1000;
-            self.plan(wait.max(1), Event::ServerTimer(link));
+            self.plan(wait.clamp(1, TIMER_MAX_MS as i64), Event::ServerTimer(link));
         }
         Ok(violations)
     }
@@ -407,9 +408,10 @@ impl World {
     pub fn after_server(&mut self) -> Result<Vec<Violation>> {
         let mut violations = Vec::new();
         let spaces: Vec<SpaceId> = self.accounts.spaces.iter().copied().collect();
+        let now = self.server_now();
         let Some(server) = &self.server else { return Ok(violations) };
         for space in spaces {
-            violations.extend(self.accounts.follow(&server.core, &*server.store as &dyn Store, space)?);
+            violations.extend(self.accounts.follow(&server.core, &*server.store as &dyn Store, space, now)?);
         }
         if server.store.waiting() > 0 && !self.server_persist_planned {
             self.server_persist_planned = true;
