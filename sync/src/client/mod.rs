@@ -196,7 +196,7 @@ impl ClientSession {
             Input::Token(token) => self.token(token, now),
             Input::Opened => self.opened(now),
             Input::Message(message) => self.message(&message, now),
-            Input::Lost(reason) => self.lost(reason),
+            Input::Lost(reason) => self.lost(reason, now),
             Input::Wake => Ok(()),
             Input::Probe => {
                 self.probe += 1;
@@ -360,7 +360,8 @@ impl ClientSession {
         }
     }
 
-    fn lost(&mut self, reason: String) -> Result<(), End> {
+    fn lost(&mut self, reason: String, now: Now) -> Result<(), End> {
+        self.forgive(now);
         match self.state {
             State::Connecting { .. } | State::Greeting { .. } | State::Live(_) => {
                 self.packer = Packer::default();
@@ -391,10 +392,15 @@ impl ClientSession {
         }
     }
 
-    fn end(&mut self, end: End, now: Now) {
+    /// Ends the row of failures if the connection that ends now did some good.
+    fn forgive(&mut self, now: Now) {
         if matches!(&self.state, State::Live(live) if live.was_good(now)) {
             self.failures = 0;
         }
+    }
+
+    fn end(&mut self, end: End, now: Now) {
+        self.forgive(now);
         if let State::Connecting { .. } | State::Greeting { .. } | State::Live(_) = self.state {
             self.disconnect();
         }

@@ -227,7 +227,14 @@ impl ServerSession {
 
     fn verified(&mut self, verdict: Result<Identity>, now: Now) -> Result<()> {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Verifying(hello) => self.establish(&hello, verdict?, now),
+            State::Verifying(hello) => {
+                let established = verdict.and_then(|identity| self.establish(&hello, identity, now));
+                if established.is_err() {
+                    // Still open: the reason has to be said.
+                    self.state = State::Verifying(hello);
+                }
+                established
+            }
             State::Established(mut session) => {
                 let renewed = session.renew(verdict, now);
                 self.state = State::Established(session);
