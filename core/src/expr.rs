@@ -168,21 +168,19 @@ impl Expr {
     ///
     /// # Errors
     /// What `place` gives.
-    pub fn map_columns(&self, place: &mut impl FnMut(u32) -> Result<u32>) -> Result<Expr> {
-        let each = |parts: &[Expr], place: &mut dyn FnMut(u32) -> Result<u32>| {
-            parts.iter().map(|part| part.map_columns(&mut |at| place(at))).collect::<Result<Vec<_>>>()
-        };
+    pub fn map_columns(&self, place: &mut dyn FnMut(u32) -> Result<u32>) -> Result<Expr> {
+        let mut each = |parts: &[Expr]| parts.iter().map(|part| part.map_columns(place)).collect::<Result<Vec<_>>>();
         Ok(match self {
+            Expr::And(parts) => Expr::And(each(parts)?),
+            Expr::Or(parts) => Expr::Or(each(parts)?),
             Expr::Column(at) => Expr::Column(place(*at)?),
             Expr::Literal(value) => Expr::Literal(value.clone()),
-            Expr::And(parts) => Expr::And(each(parts, place)?),
-            Expr::Or(parts) => Expr::Or(each(parts, place)?),
-            Expr::Length(inner) => Expr::Length(Box::new(boxed(inner, place)?)),
-            Expr::Not(inner) => Expr::Not(Box::new(boxed(inner, place)?)),
-            Expr::IsNull(inner) => Expr::IsNull(Box::new(boxed(inner, place)?)),
-            Expr::In(inner, values) => Expr::In(Box::new(boxed(inner, place)?), values.clone()),
+            Expr::Length(inner) => Expr::Length(Box::new(inner.map_columns(place)?)),
+            Expr::Not(inner) => Expr::Not(Box::new(inner.map_columns(place)?)),
+            Expr::IsNull(inner) => Expr::IsNull(Box::new(inner.map_columns(place)?)),
+            Expr::In(inner, values) => Expr::In(Box::new(inner.map_columns(place)?), values.clone()),
             Expr::Compare(comparison, left, right) => {
-                Expr::compare(*comparison, boxed(left, place)?, boxed(right, place)?)
+                Expr::compare(*comparison, left.map_columns(place)?, right.map_columns(place)?)
             }
         })
     }
@@ -277,10 +275,6 @@ impl Expr {
             other => return Err(Error::corrupt("unknown_expression", format!("unknown expression {other}"))),
         })
     }
-}
-
-fn boxed(inner: &Expr, place: &mut dyn FnMut(u32) -> Result<u32>) -> Result<Expr> {
-    inner.map_columns(&mut |at| place(at))
 }
 
 fn not_a_condition(found: &str) -> Error {
