@@ -169,19 +169,17 @@ impl Expr {
     /// # Errors
     /// What `place` gives.
     pub fn map_columns(&self, place: &mut dyn FnMut(u32) -> Result<u32>) -> Result<Expr> {
-        let mut each = |parts: &[Expr]| parts.iter().map(|part| part.map_columns(place)).collect::<Result<Vec<_>>>();
+        let mut boxed = |inner: &Expr| inner.map_columns(place).map(Box::new);
         Ok(match self {
-            Expr::And(parts) => Expr::And(each(parts)?),
-            Expr::Or(parts) => Expr::Or(each(parts)?),
             Expr::Column(at) => Expr::Column(place(*at)?),
             Expr::Literal(value) => Expr::Literal(value.clone()),
-            Expr::Length(inner) => Expr::Length(Box::new(inner.map_columns(place)?)),
-            Expr::Not(inner) => Expr::Not(Box::new(inner.map_columns(place)?)),
-            Expr::IsNull(inner) => Expr::IsNull(Box::new(inner.map_columns(place)?)),
-            Expr::In(inner, values) => Expr::In(Box::new(inner.map_columns(place)?), values.clone()),
-            Expr::Compare(comparison, left, right) => {
-                Expr::compare(*comparison, left.map_columns(place)?, right.map_columns(place)?)
-            }
+            Expr::And(parts) => Expr::And(parts.iter().map(|part| part.map_columns(place)).collect::<Result<_>>()?),
+            Expr::Or(parts) => Expr::Or(parts.iter().map(|part| part.map_columns(place)).collect::<Result<_>>()?),
+            Expr::Length(inner) => Expr::Length(boxed(inner)?),
+            Expr::Not(inner) => Expr::Not(boxed(inner)?),
+            Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
+            Expr::In(inner, values) => Expr::In(boxed(inner)?, values.clone()),
+            Expr::Compare(comparison, left, right) => Expr::Compare(*comparison, boxed(left)?, boxed(right)?),
         })
     }
 

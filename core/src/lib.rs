@@ -5,10 +5,13 @@
 //! - [`catalog`]: namespaces, tables, columns and their changes
 //! - [`mutation`], [`log`], [`merge`]: what a device asks for, what happened, and the conflict rule between them
 //! - [`view`], [`transaction`]: reading a space, and writing to it
+//! - [`query`]: queries of one table
 //! - [`device`]: the copy on a device, with outbox and overlay
 //! - [`server`]: the copies on the server, with the log of each space
 //!
 //! Core is deaf: it has no clock, no randomness, no file, socket, thread or runtime. Callers pass them in.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
 
 pub mod catalog;
 pub mod codec;
@@ -22,11 +25,15 @@ pub mod keys;
 pub mod log;
 pub mod merge;
 pub mod mutation;
+pub mod planted;
+pub mod query;
 pub mod row;
 pub mod rules;
 pub mod server;
 pub mod snapshot;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transaction;
 pub mod value;
 pub mod view;

@@ -8,6 +8,7 @@ use crate::hlc::Hlc;
 use crate::ids::{ColumnId, DeviceNumber, Seq};
 use crate::log::{Change, ChangeKind};
 use crate::mutation::{Assignment, Op, OpKind, Patch};
+use crate::planted::{Bug, is_planted};
 use crate::row::{Header, Row, Stamp, Stamps};
 use crate::value::{Counter, Datum, Value};
 use crate::{Error, Result, key};
@@ -49,13 +50,16 @@ pub struct ByStamps<'a> {
 
 impl Judge for ByStamps<'_> {
     fn is_foreign(&self) -> bool {
-        self.stamps.inserted > self.base && self.stamps.inserter != self.device
+        let is_foreign = self.stamps.inserted > self.base && self.stamps.inserter != self.device;
+        is_foreign && !is_planted(Bug::ForeignInsertUnnoticed)
     }
 
     fn wins(&self, column: ColumnId) -> bool {
         let Some(stamp) = self.stamps.columns.get(column.0 as usize) else { return true };
-        let seen = stamp.seq <= self.base || stamp.device == self.device;
-        seen || (self.hlc, self.device) > (stamp.hlc, stamp.device)
+        let is_own = stamp.device == self.device && !is_planted(Bug::OwnDeviceTakenForAnother);
+        let is_seen = stamp.seq <= self.base || is_own || is_planted(Bug::BaseNotCompared);
+        let is_higher = (self.hlc, self.device) > (stamp.hlc, stamp.device);
+        is_seen || is_higher != is_planted(Bug::LowerClockWins)
     }
 }
 
@@ -77,9 +81,12 @@ pub fn decide(table: &Table, op: &Op, current: Option<&Row>, judge: &dyn Judge) 
     let change = |kind| Some(Change { table: op.table, key: op.key.clone(), kind });
     let only = |change| Ok(Decision { change, lost: Vec::new() });
     match (&op.kind, live) {
-        (OpKind::Insert(_), Some(_)) => Err(conflict("duplicate_key", table, &op.key, "exists already")),
-        (OpKind::Insert(cells) | OpKind::Upsert(cells, _), None) => only(change(ChangeKind::Put(cells.clone()))),
+        (OpKind::Insert(_), Some(_)) if !is_planted(Bug::SecondInsertAccepted) => {
+            Err(conflict("duplicate_key", table, &op.key, "exists already"))
+        }
+        (OpKind::Insert(cells), _) | (OpKind::Upsert(cells, _), None) => only(change(ChangeKind::Put(cells.clone()))),
         (OpKind::Upsert(_, patch), Some(row)) => decide_patch(table, op, patch, row, judge),
+        (OpKind::Update(_), None) if is_planted(Bug::UpdateOfGoneRowAccepted) => only(None),
         (OpKind::Update(_), None) => Err(conflict("row_gone", table, &op.key, "is gone")),
         (OpKind::Update(_), Some(_)) if judge.is_foreign() => {
             Err(conflict("row_replaced", table, &op.key, "was replaced by another device's row"))
@@ -87,6 +94,11 @@ pub fn decide(table: &Table, op: &Op, current: Option<&Row>, judge: &dyn Judge) 
         (OpKind::Update(patch), Some(row)) => decide_patch(table, op, patch, row, judge),
         (OpKind::Delete, None) => only(None),
         (OpKind::Delete, Some(_)) if judge.is_foreign() => only(None),
+        (OpKind::Delete, Some(_))
+            if is_planted(Bug::DeleteCompetes) && !table.live_columns().all(|c| judge.wins(c.id)) =>
+        {
+            only(None)
+        }
         (OpKind::Delete, Some(_)) => only(change(ChangeKind::Delete)),
     }
 }
@@ -97,6 +109,7 @@ fn decide_patch(table: &Table, op: &Op, patch: &Patch, row: &Row, judge: &dyn Ju
         match assignment {
             Assignment::Set(value) if judge.wins(*column) => sets.push((*column, value.clone())),
             Assignment::Set(_) => lost.push(*column),
+            Assignment::Add(_) if is_planted(Bug::AdditionCompetes) && !judge.wins(*column) => {}
             Assignment::Add(delta) => {
                 let counter = counter_of(table, row, *column)?;
                 if counter.add(*delta).is_none() {
@@ -112,6 +125,16 @@ fn decide_patch(table: &Table, op: &Op, patch: &Patch, row: &Row, judge: &dyn Ju
     let empty = matches!(&kind, ChangeKind::Patch { sets, adds } if sets.is_empty() && adds.is_empty());
     let change = (!empty).then(|| Change { table: op.table, key: op.key.clone(), kind });
     Ok(Decision { change, lost })
+}
+
+/// The cell after an assignment; a counter forgets what was added.
+fn assigned(old: &Value, new: &Value) -> Value {
+    match (old, new) {
+        (Datum::Counter(old), Datum::Counter(new)) if is_planted(Bug::AssignmentKeepsAdditions) => {
+            Datum::Counter(Counter { base: new.base, added: old.added })
+        }
+        _ => new.clone(),
+    }
 }
 
 fn counter_of(table: &Table, row: &Row, column: ColumnId) -> Result<Counter> {
@@ -162,7 +185,7 @@ pub fn apply(table: &Table, current: Option<Row>, change: &Change, header: Heade
             let Some(mut row) = current else { return Ok(None) };
             row.header = Header { deleted: row.header.deleted, ..header };
             for (column, value) in sets {
-                row.set(*column, value.clone());
+                row.set(*column, assigned(row.cell(*column), value));
             }
             for (column, delta) in adds {
                 let counter = counter_of(table, &row, *column)?.add(*delta);

@@ -161,6 +161,19 @@ impl Header {
         out.raw(&self.updated.to_le_bytes());
     }
 
+    /// Whether an encoded row is a tombstone, from its first byte.
+    ///
+    /// # Errors
+    /// Kind `corrupt` if the bytes are no row.
+    #[inline]
+    pub fn is_tombstone(bytes: &[u8]) -> Result<bool> {
+        let flags = Reader::new(bytes).u8()?;
+        if flags & FORMAT_MASK != FORMAT {
+            return Err(Error::corrupt("unknown_format", format!("row of unknown format {flags:#04x}")));
+        }
+        Ok(flags & DELETED != 0)
+    }
+
     /// Reads the header and whether stamps follow the cells.
     fn read(input: &mut Reader<'_>) -> Result<(Header, bool)> {
         let flags = input.u8()?;
@@ -287,6 +300,8 @@ pub struct Projection {
     key: Vec<(usize, usize)>,
     fills: Vec<Value>,
     last: Option<ColumnId>,
+    /// For rows of the newest schema version: how many columns to step over before each wanted one, and its slot.
+    steps: Vec<(usize, usize)>,
 }
 
 impl Projection {
@@ -303,6 +318,13 @@ impl Projection {
             }
         }
         projection.key.sort_unstable();
+        let mut over = 0;
+        for id in table.layout(table.schema).unwrap_or_default() {
+            match projection.slots.get(id.0 as usize).copied().flatten() {
+                Some(slot) => projection.steps.push((std::mem::take(&mut over), slot)),
+                None => over += 1,
+            }
+        }
         projection
     }
 
@@ -314,19 +336,40 @@ impl Projection {
         let mut input = Reader::new(row);
         let (header, _) = Header::read(&mut input)?;
         out.clear();
-        out.extend(self.fills.iter().map(|fill| fill.borrow().into_cell()));
-        if let Some(last) = self.last {
-            for id in table.layout(header.schema)?.iter().take_while(|id| **id <= last) {
-                match self.slots.get(id.0 as usize).copied().flatten() {
-                    Some(slot) => out[slot] = ValueRef::read(&mut input)?.into_cell(),
-                    None => ValueRef::skip(&mut input)?,
-                }
-            }
+        if header.schema == table.schema {
+            self.read_newest(&mut input, out)?;
+        } else {
+            self.read_older(table.layout(header.schema)?, &mut input, out)?;
         }
         if !self.key.is_empty() {
             self.read_key(pk, out)?;
         }
         Ok(header)
+    }
+
+    /// Rows of the newest schema version have every wanted column.
+    #[inline]
+    fn read_newest<'a>(&self, input: &mut Reader<'a>, out: &mut Vec<Cell<'a>>) -> Result<()> {
+        out.resize(self.fills.len(), Datum::Null);
+        for (over, slot) in &self.steps {
+            for _ in 0..*over {
+                ValueRef::skip(input)?;
+            }
+            out[*slot] = ValueRef::read(input)?.into_cell();
+        }
+        Ok(())
+    }
+
+    fn read_older<'a>(&'a self, layout: &[ColumnId], input: &mut Reader<'a>, out: &mut Vec<Cell<'a>>) -> Result<()> {
+        out.extend(self.fills.iter().map(|fill| fill.borrow().into_cell()));
+        let Some(last) = self.last else { return Ok(()) };
+        for id in layout.iter().take_while(|id| **id <= last) {
+            match self.slots.get(id.0 as usize).copied().flatten() {
+                Some(slot) => out[slot] = ValueRef::read(input)?.into_cell(),
+                None => ValueRef::skip(input)?,
+            }
+        }
+        Ok(())
     }
 
     fn read_key<'a>(&self, pk: &'a [u8], out: &mut [Cell<'a>]) -> Result<()> {

@@ -1,1 +1,3 @@
-//! .
+//! SQL over KalamDB user tables.
+
+pub mod direct;

@@ -24,6 +24,8 @@ struct Shared {
     /// Woken when a sync ended or failed.
     progress: Condvar,
     persisted: AtomicU64,
+    /// Held while a failure is told, so that it is told once.
+    failing: Mutex<()>,
     listener: Option<StoreListener>,
 }
 
@@ -46,6 +48,7 @@ impl Persister {
             work: Condvar::new(),
             progress: Condvar::new(),
             persisted: AtomicU64::new(0),
+            failing: Mutex::new(()),
             listener,
         });
         let thread = thread::Builder::new().name("kalamdb-persist".to_owned()).spawn({
@@ -114,8 +117,7 @@ impl Persister {
     /// Waits for the end of the thread; the first caller gets the failure that kept commits from becoming durable.
     pub(crate) fn join(&self) -> Result<()> {
         let Some(thread) = self.thread.lock().take() else { return Ok(()) };
-        // It ends by panic only if the listener panics while it is told of a failure, which is kept below.
-        thread.join().ok();
+        thread.join().expect("the thread catches every panic");
         self.shared.state.lock().failed.clone().map_or(Ok(()), Err)
     }
 }
@@ -175,16 +177,18 @@ impl Shared {
         self.progress.notify_all();
     }
 
+    /// Freezes the store. The listener hears of it before anybody is refused.
     fn fail(&self, error: Error) -> Error {
-        let mut state = self.state.lock();
-        let first = state.failed.is_none();
-        let error = state.failed.get_or_insert(error).clone();
-        drop(state);
+        let _one = self.failing.lock();
+        let known = self.state.lock().failed.clone();
+        let error = known.unwrap_or_else(|| {
+            // A listener that panics must not keep the store from freezing.
+            catch_unwind(AssertUnwindSafe(|| self.report(StoreEvent::Failed(error.clone())))).ok();
+            self.state.lock().failed = Some(error.clone());
+            error
+        });
         self.work.notify_one();
         self.progress.notify_all();
-        if first {
-            self.report(StoreEvent::Failed(error.clone()));
-        }
         error
     }
 

@@ -2,6 +2,9 @@
 //!
 //! sled has no snapshots, so everything is also held in memory as a copy-on-write [`Image`], loaded at open. Reads
 //! never touch sled.
+//!
+//! It falls short of the seam in ways that `docs/decisions/0001-default-native-store.md` lists: damage in its log is
+//! taken for the end of the log, nothing is promised after a power cut, and closing on a full disk may not return.
 
 use std::fs::File;
 use std::io;

@@ -24,9 +24,13 @@ pub const LOG_READ_BYTES: usize = 128 * 1024;
 pub const BACKOFF_FIRST_MS: u64 = 100;
 /// Longest pause before a client connects again.
 pub const BACKOFF_MAX_MS: u64 = 30_000;
+/// A connection that lasted this long, or moved the copy, ends a row of failures.
+pub const STABLE_MS: u64 = 10_000;
 /// A client reports what it holds durably at latest after this many transactions.
 pub const ACK_TRANSACTIONS: u64 = 64;
 /// A client reports what it holds durably at latest after this long.
 pub const ACK_DELAY_MS: u64 = 500;
 /// Largest transaction in encoded changes. A change may repeat what an operation says, so twice the operations' limit.
 pub const CHANGES_BYTES_MAX: usize = 2 * kalamdb_core::mutation::TRANSACTION_BYTES_MAX;
+/// No timer of a session runs longer than this. One that seems to, does so because the wall clock was set back: it is due.
+pub const TIMER_MAX_MS: u64 = 120_000;

@@ -6,7 +6,11 @@
 //! - [`config`]: limits and times
 //! - `native`: the client over a socket, with feature `native`
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+
 pub mod client;
 pub mod config;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod server;
 pub mod wire;

@@ -11,6 +11,7 @@ use crate::ids::{Chain, MutationId, Position, Seq};
 use crate::log::{Change, ChangeKind, EntryHead, MutationResult, Verdict, read_changes};
 use crate::merge::apply;
 use crate::mutation::CellList;
+use crate::planted::{Bug, is_planted};
 use crate::row::Header;
 use crate::store::{CommitId, Partition, WriteBatch};
 use crate::{Error, Result, keys};
@@ -52,12 +53,14 @@ impl Device {
         let mut state = self.state.lock();
         let head = EntryHead::read(&mut crate::codec::Reader::new(&tx.head))?;
         let at = state.progress.position;
-        if tx.from != at.seq || head.seq != at.seq.next() {
+        let is_unchecked = is_planted(Bug::GapCheckSkipped);
+        if (tx.from != at.seq || head.seq != at.seq.next()) && !is_unchecked {
             let message = format!("transaction {} follows {}, but the copy is at {}", head.seq, tx.from, at.seq);
             return Err(Error::conflict("gap", message));
         }
         let changes = read_changes(head.changes, &tx.changes)?;
         let position = Position { epoch: at.epoch, seq: head.seq, chain: at.chain.next(&[&tx.head, &tx.changes]) };
+        let position = if is_unchecked { Position { chain: tx.chain, ..position } } else { position };
         if position.chain != tx.chain {
             let message = format!("transaction {} does not continue the log that the copy holds", head.seq);
             return Err(Error::corrupt("chain_mismatch", message));
@@ -105,6 +108,9 @@ fn touch_changes(copier: &Copier<'_>, head: &EntryHead, changes: &[Change]) -> R
     for change in changes {
         let table = copier.table(change.table)?;
         check_change(copier, change)?;
+        if change.kind == ChangeKind::Delete && is_planted(Bug::ForgottenTombstone) {
+            continue;
+        }
         let row = (change.table, change.key.clone());
         let state = match touched.entry(row) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -169,7 +175,9 @@ pub(super) fn take_results(
             }
         }
         batch.delete(Partition::Outbox, keys::outbox(result.id));
-        if let Verdict::Refused(error) = &result.verdict {
+        if let Verdict::Refused(error) = &result.verdict
+            && !is_planted(Bug::RejectionNotListed)
+        {
             RejectedWrite::save(identity.next_rejected, &entry, error, batch);
             identity.next_rejected += 1;
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::Device;
 use super::install::remaining;
-use super::outbox::OutboxEntry;
+use super::outbox::{OutboxEntry, RejectedWrite};
 use super::state::{Binding, Progress};
 use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
-use crate::ids::{CatalogVersion, ColumnId, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId};
+use crate::ids::{CatalogVersion, ColumnId, ContentHash, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId};
 use crate::mutation::{Assignment, Op, OpKind};
 use crate::server::Answer;
 use crate::store::{Partition, WriteBatch};
@@ -152,39 +152,56 @@ impl Device {
         Ok(Some(entries))
     }
 
-    /// Takes a new identity after the server met another database with this one, or forgot this device: what waits is
+    /// Takes a new identity after the server met another database with this one, or forgot this device. What waits is
     /// renumbered from 1 and will be sent again under the new id.
+    ///
+    /// `known` are contents that the server decided under the old id, of those up to `last`. What waits under such a
+    /// number and is none of them may or may not have been decided: it goes to the rejected writes.
     ///
     /// # Errors
     /// What the store gives.
-    pub fn fork(&self) -> Result<DeviceId> {
+    pub fn fork(&self, last: MutationId, known: &[(MutationId, ContentHash)]) -> Result<DeviceId> {
         let mut state = self.state.lock();
         let snapshot = self.store.snapshot()?;
-        let mut waiting = remaining(&*snapshot, &Default::default())?;
+        let entries = remaining(&*snapshot, &Default::default())?;
         let mut batch = WriteBatch::new();
         let catalog = state.catalog.clone();
-        let copier = state.copier(&*snapshot, &catalog);
+        let mut copier = state.copier(&*snapshot, &catalog);
         copier.clear(&mut batch)?;
-        for entry in &waiting {
-            batch.delete(Partition::Outbox, keys::outbox(entry.id));
-        }
-        for (at, entry) in waiting.iter_mut().enumerate() {
-            entry.id = MutationId(at as u64 + 1);
-            entry.save(&mut batch);
-        }
-        copier.rebuild(&waiting, &mut batch)?;
         let mut identity = state.identity;
+        let mut waiting: Vec<OutboxEntry> = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            batch.delete(Partition::Outbox, keys::outbox(entry.id));
+            let decided = known.iter().find(|(id, _)| *id == entry.id);
+            if entry.id <= last && decided.is_none_or(|(_, hash)| *hash == entry.hash) {
+                RejectedWrite::save(identity.next_rejected, &entry, &fate_unknown(), &mut batch);
+                identity.next_rejected += 1;
+                continue;
+            }
+            entry.id = MutationId(waiting.len() as u64 + 1);
+            waiting.push(entry);
+        }
+        waiting.iter().for_each(|entry| entry.save(&mut batch));
+        copier.outbox_empty = waiting.is_empty();
+        copier.rebuild(&waiting, &mut batch)?;
         identity.device = DeviceId(self.entropy.random());
         identity.last = MutationId(waiting.len() as u64);
         identity.save(&mut batch);
         let commit = self.store.commit(batch)?;
         state.identity = identity;
+        state.waiting = waiting.len() as u64;
         state.version += 1;
         state.unpersisted_entries.clear();
         state.unpersisted_entries.push_back((commit, identity.last));
         state.persisted_entry = MutationId(0);
         Ok(identity.device)
     }
+}
+
+fn fate_unknown() -> Error {
+    let message = "the write was sent before this database was restored or copied, and the server no longer knows its \
+                   answer: look whether it took effect, and write again if not";
+    Error::conflict("fate_unknown", message)
 }
 
 /// For each local table: its number and those of its columns on the server.

@@ -21,6 +21,7 @@ use crate::catalog::Catalog;
 use crate::hlc::{Entropy, HlcClock, Now};
 use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId};
 use crate::mutation::Base;
+use crate::planted::{Bug, is_planted};
 use crate::rules::Copy;
 use crate::store::{CommitId, CowMap, Partition, Store, WriteBatch};
 use crate::transaction::Transaction;
@@ -92,11 +93,11 @@ impl Device {
     /// Kind `corrupt` if the store holds something else or is damaged; what the store gives.
     pub fn open(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Result<Device> {
         check_format(&*store, STORE_KIND, "a device's database")?;
-        let snapshot = store.snapshot()?;
-        let identity = match Identity::load(&*snapshot)? {
+        let identity = match Identity::load(&*store.snapshot()?)? {
             Some(identity) => identity,
             None => start(&*store, &*entropy)?,
         };
+        let snapshot = store.snapshot()?;
         let progress = Progress::load(&*snapshot)?;
         let mut waiting = 0;
         let mut last = identity.last;
@@ -181,6 +182,16 @@ impl Device {
         Ok(DeviceStatus { rejected, ..status })
     }
 
+    /// How far the copy has come.
+    pub fn position(&self) -> Position {
+        self.state.lock().progress.position
+    }
+
+    /// The number of own transactions that the server has not decided.
+    pub fn pending(&self) -> u64 {
+        self.state.lock().waiting
+    }
+
     /// The position up to which the copy is durable.
     pub fn persisted_position(&self) -> Position {
         let persisted = self.store.persisted();
@@ -195,6 +206,9 @@ impl Device {
     pub fn persisted_entry(&self) -> MutationId {
         let persisted = self.store.persisted();
         let mut state = self.state.lock();
+        if is_planted(Bug::SentBeforePersisted) {
+            return state.identity.last;
+        }
         while let Some((_, id)) = state.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
             state.persisted_entry = id;
         }

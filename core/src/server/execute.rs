@@ -12,6 +12,7 @@ use crate::ids::{Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Generatio
 use crate::log::{Change, EntryHead, LOST_NAMED_MAX, LogEntry, LostColumn, MutationResult, Verdict};
 use crate::merge::{ByStamps, OwnWrites, apply, decide, stamp};
 use crate::mutation::{Mutation, Op};
+use crate::planted::{Bug, is_planted};
 use crate::row::{Header, Row, Stamp, Stamps};
 use crate::rules::{Copy, check_op, check_row};
 use crate::store::{Partition, Snapshot, WriteBatch};
@@ -111,6 +112,10 @@ pub(super) fn execute(
     };
     let (changes, change_count) = match refused {
         None => (execution.changes.into_vec(), execution.change_count),
+        Some(_) if is_planted(Bug::RefusalKeepsPart) => {
+            execution.write_rows(&mut batch)?;
+            (Vec::new(), 0)
+        }
         Some(_) => {
             batch = WriteBatch::new();
             (Vec::new(), 0)
@@ -132,7 +137,7 @@ pub(super) fn execute(
     let result = MutationResult { id, hash, seq, verdict };
     let mut entry = LogEntry { chain: Chain::default(), author: device, result, head, changes };
     entry.chain = space.head.chain.next(&[&entry.head_bytes(), &entry.changes]);
-    let record = DeviceRecord { last: id, last_hash: hash, seen: updated, ..record };
+    let record = DeviceRecord { last: id, seen: updated, ..record };
     save(space.id, &entry, record, &mut batch);
     let head = Head { seq, chain: entry.chain, updated };
     Ok(Outcome { batch, head, result: entry.result, record, clock, clock_ahead_ms })
@@ -229,7 +234,7 @@ impl Execution<'_> {
             let key = keys::row(self.space, GENERATION, *table_id, pk);
             match &working.row {
                 Some(row) => {
-                    if !row.header.deleted {
+                    if !row.header.deleted && !is_planted(Bug::CheckSkipped) {
                         check_row(&working.table, row)?;
                     }
                     if working.old.as_ref() != Some(row) {

@@ -1,11 +1,13 @@
 //! Meeting a device: whether it may go on from where it is.
 
 use super::Server;
+use super::write::RESULTS_KEPT;
+use crate::codec::Reader;
 use super::space::{DeviceRecord, Space};
 use crate::hlc::Now;
 use crate::ids::{ContentHash, DeviceId, DeviceNumber, MutationId, Position, Seq, SpaceId};
-use crate::log::LogEntry;
-use crate::store::{CommitId, Partition, Snapshot, WriteBatch};
+use crate::log::{LogEntry, MutationResult};
+use crate::store::{CommitId, Direction, KeyRange, Partition, Snapshot, WriteBatch};
 use crate::{Result, keys};
 
 /// A new device starts from the log if that has no more transactions than this, otherwise from a snapshot.
@@ -48,7 +50,7 @@ pub enum Answer {
 }
 
 /// The server's side of a handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// How to go on.
     pub answer: Answer,
@@ -59,8 +61,8 @@ pub struct Welcome {
     pub number: DeviceNumber,
     /// The device's last transaction that was decided.
     pub last: MutationId,
-    /// The content of that transaction.
-    pub last_hash: ContentHash,
+    /// What is known of the device's transactions from its first pending one on: the newest of them, in rising order.
+    pub known: Vec<(MutationId, ContentHash)>,
     /// The end of the log.
     pub head: Position,
     /// What must be durable before the answer leaves.
@@ -97,8 +99,9 @@ impl Server {
         };
         let is_forked = record.last > greeting.last || record.last.next() < greeting.first_pending;
         let answer = self.answer(&mut space, &*snapshot, greeting.position)?;
-        let (number, last, last_hash) = (record.number, record.last, record.last_hash);
-        Ok(Welcome { answer, is_forked, number, last, last_hash, head: space.position(), commit })
+        let (number, last) = (record.number, record.last);
+        let known = known_results(&*snapshot, space.id, greeting)?;
+        Ok(Welcome { answer, is_forked, number, last, known, head: space.position(), commit })
     }
 
     fn answer(&self, space: &mut Space, snapshot: &dyn Snapshot, position: Position) -> Result<Answer> {
@@ -126,6 +129,22 @@ impl Server {
             None => Answer::Snapshot(SnapshotReason::BelowFloor),
         })
     }
+}
+
+/// The newest results of a device that are kept, from its first pending mutation on.
+fn known_results(snapshot: &dyn Snapshot, space: SpaceId, hello: &Greeting) -> Result<Vec<(MutationId, ContentHash)>> {
+    let range = KeyRange {
+        start: keys::result(space, hello.device, hello.first_pending),
+        end: KeyRange::prefix(keys::results(space, hello.device)).end,
+    };
+    let mut known = Vec::new();
+    let mut cursor = snapshot.scan(Partition::Devices, range, Direction::Reverse)?;
+    while known.len() < RESULTS_KEPT as usize && cursor.advance()? {
+        let result = MutationResult::read(&mut Reader::new(cursor.value()))?;
+        known.push((result.id, result.hash));
+    }
+    known.reverse();
+    Ok(known)
 }
 
 fn chain_at(space: &Space, snapshot: &dyn Snapshot, seq: Seq) -> Result<Option<crate::ids::Chain>> {

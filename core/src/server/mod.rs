@@ -31,7 +31,7 @@ pub use export::SNAPSHOTS_MAX;
 pub use handshake::{Answer, Greeting, SnapshotReason, Welcome};
 pub use space::DeviceRecord;
 pub use users::UserRecord;
-pub use write::{Executed, Written};
+pub use write::{Executed, RESULTS_KEPT, Written};
 
 use execute::GENERATION;
 use space::Space;

@@ -9,6 +9,7 @@ use crate::ids::{
 };
 use crate::log::{LogEntry, MutationResult};
 use crate::mutation::Base;
+use crate::planted::{Bug, is_planted};
 use crate::snapshot::SnapshotOffer;
 use crate::store::{CommitId, Direction, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
@@ -64,8 +65,6 @@ pub struct DeviceRecord {
     pub number: DeviceNumber,
     /// Its last mutation that was decided.
     pub last: MutationId,
-    /// The content of that mutation.
-    pub last_hash: ContentHash,
     /// The last transaction that it reported as durable on its side.
     pub acked: Seq,
     /// When it was last heard of, µs since 1970.
@@ -78,7 +77,6 @@ impl DeviceRecord {
         out.u8(FORMAT);
         out.varint(self.number.0);
         out.varint(self.last.0);
-        out.raw(&self.last_hash.0);
         out.varint(self.acked.0);
         out.zigzag(self.seen);
         batch.put(Partition::Devices, keys::device(space, device), out.into_vec());
@@ -90,7 +88,6 @@ impl DeviceRecord {
         Ok(DeviceRecord {
             number: DeviceNumber(input.varint()?),
             last: MutationId(input.varint()?),
-            last_hash: ContentHash(input.array()?),
             acked: Seq(input.varint()?),
             seen: input.zigzag()?,
         })
@@ -163,6 +160,9 @@ impl Space {
 
     /// The last transaction that is durable.
     pub fn synced(&mut self, persisted: CommitId) -> Seq {
+        if is_planted(Bug::AnswerBeforeSync) {
+            return self.head.seq;
+        }
         while let Some((_, seq)) = self.unsynced.pop_front_if(|(commit, _)| *commit <= persisted) {
             self.synced = seq;
         }
@@ -203,7 +203,8 @@ pub(crate) fn stored_result(
 
 /// A clock stamp that a device may use now, and by how many milliseconds its own was ahead if it may not.
 pub(crate) fn admit_clock(clock: &mut HlcClock, stamp: Hlc, now: crate::hlc::Now) -> (Hlc, Option<i64>) {
-    if stamp.millis() <= now.millis().saturating_add(crate::hlc::CLOCK_AHEAD_MAX_MS) {
+    let is_near = stamp.millis() <= now.millis().saturating_add(crate::hlc::CLOCK_AHEAD_MAX_MS);
+    if is_near || is_planted(Bug::ClockNotClamped) {
         clock.observe(stamp);
         return (stamp, None);
     }
@@ -213,5 +214,5 @@ pub(crate) fn admit_clock(clock: &mut HlcClock, stamp: Hlc, now: crate::hlc::Now
 
 /// Whether two hashes name the same content.
 pub(crate) fn same(result: &MutationResult, hash: ContentHash) -> bool {
-    result.hash == hash
+    result.hash == hash || is_planted(Bug::HashNotCompared)
 }

@@ -1,15 +1,16 @@
 //! A connection that the server has welcomed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use kalamdb_core::catalog::Table;
 use kalamdb_core::device::{Contact, Device, ServerCatalog};
-use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Seq};
+use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Seq, TableId};
 
 use super::download::Incoming;
-use super::{End, Output, SyncState, later};
+use super::{End, Output, SyncState, is_due, later};
 use crate::config::{
-    ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MS, UPLOAD_BYTES_AHEAD,
+    ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MS, STABLE_MS, UPLOAD_BYTES_AHEAD,
 };
 use crate::wire::{ClientRecord, Packer, ServerRecord, WelcomeRecord, chunks};
 
@@ -18,10 +19,8 @@ pub(super) struct Live {
     /// Whether definitions and binding are in place; nothing else is taken before.
     is_met: bool,
     catalog: ServerCatalog,
-    /// Whether tables that the server misses were declared on this connection.
-    is_declared: bool,
-    /// Whether tables wait for the server, so that writes cannot be sent.
-    has_local_tables: bool,
+    /// Local tables that were declared on this connection.
+    declared: BTreeSet<TableId>,
     pub schema_error: Option<Error>,
     pub(super) incoming: Incoming,
     /// Whether this device needs a new id once it has caught up.
@@ -37,6 +36,13 @@ pub(super) struct Live {
     taken: u64,
     acked: Seq,
     ack_due: Option<Now>,
+    /// The last probe that was sent on this connection, and the last that was answered.
+    probed: u64,
+    pub answered: u64,
+    /// Since when the connection is welcome.
+    since: Now,
+    /// Whether the copy moved on this connection.
+    pub has_progress: bool,
     heard: Now,
     said: Now,
 }
@@ -46,8 +52,7 @@ impl Live {
         Live {
             is_met: false,
             catalog: ServerCatalog::default(),
-            is_declared: false,
-            has_local_tables: false,
+            declared: BTreeSet::new(),
             schema_error: None,
             incoming: Incoming::new(&welcome),
             is_forked: welcome.is_forked,
@@ -58,6 +63,10 @@ impl Live {
             taken: 0,
             acked: Seq(0),
             ack_due: None,
+            probed: 0,
+            answered: 0,
+            since: now,
+            has_progress: false,
             heard: now,
             said: now,
             welcome,
@@ -67,8 +76,10 @@ impl Live {
     /// Checks who answered, and goes on at once if no definitions are on their way.
     pub fn greet(&mut self, device: &Device) -> Result<(), End> {
         device.check_binding(self.contact()).map_err(End::Block)?;
-        let entry = device.outbox_entry(self.welcome.last)?;
-        self.is_forked |= entry.is_some_and(|entry| entry.hash != self.welcome.last_hash);
+        for (id, hash) in &self.welcome.known {
+            let is_other = device.outbox_entry(*id)?.is_some_and(|entry| entry.hash != *hash);
+            self.is_forked |= is_other;
+        }
         let status = device.status()?;
         let known = status.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
         if known == self.welcome.catalog {
@@ -93,20 +104,19 @@ impl Live {
             device.adopt(self.welcome.head.epoch, self.welcome.answer)?;
         }
         self.is_met = true;
-        self.has_local_tables = !missing.is_empty();
-        if !self.has_local_tables {
+        if missing.is_empty() {
             self.schema_error = None;
         }
         Ok(())
     }
 
     /// Where the connection stands.
-    pub fn state(&self, device: &Device) -> Result<SyncState> {
+    pub fn state(&self, device: &Device) -> SyncState {
         if let Some(snapshot) = self.incoming.snapshot() {
-            return Ok(snapshot);
+            return snapshot;
         }
-        let is_behind = !self.is_met || self.is_forked || device.status()?.position.seq < self.head;
-        Ok(if is_behind { SyncState::CatchingUp } else { SyncState::Live })
+        let is_behind = !self.is_met || self.is_forked || device.position().seq < self.head;
+        if is_behind { SyncState::CatchingUp } else { SyncState::Live }
     }
 
     /// Takes a record; whether readers may see something new.
@@ -137,7 +147,10 @@ impl Live {
                 outputs.push_back(Output::NeedToken);
                 Ok(false)
             }
-            ServerRecord::Pong(_) => Ok(false),
+            ServerRecord::Pong(nonce) => {
+                self.answered = self.answered.max(nonce);
+                Ok(false)
+            }
             ServerRecord::Error { error, .. } => {
                 self.schema_error = Some(error);
                 Ok(false)
@@ -160,6 +173,7 @@ impl Live {
 
     fn data(&mut self, device: &Device, packer: &mut Packer, record: ServerRecord, now: Now) -> Result<bool, End> {
         let Some(progress) = self.incoming.record(device, packer, record)? else { return Ok(false) };
+        self.has_progress = true;
         self.head = self.head.max(progress.position.seq);
         self.is_forked |= progress.is_forked;
         let decided = |id: &MutationId| progress.decided.contains(id);
@@ -193,25 +207,29 @@ impl Live {
             return Ok(());
         }
         self.acknowledge(device, packer, now);
-        let is_caught_up = self.incoming.is_idle() && device.status()?.position.seq >= self.head;
         if self.is_forked {
-            return if is_caught_up { Err(End::Forked) } else { Ok(()) };
+            let is_caught_up = self.incoming.is_idle() && device.position().seq >= self.head;
+            if !is_caught_up {
+                return Ok(());
+            }
+            let (last, known) = (self.welcome.last, std::mem::take(&mut self.welcome.known));
+            return Err(End::Forked { last, known });
         }
-        if self.has_local_tables || !device.local_tables().is_empty() {
-            return self.declare(&device.local_tables(), packer);
+        let local = device.local_tables();
+        if !local.is_empty() {
+            // Mutations may name tables that the server has no number for: they wait until it has.
+            self.declare(&local, packer);
+            return Ok(());
         }
         self.upload(device, packer)
     }
 
-    fn declare(&mut self, tables: &[std::sync::Arc<Table>], packer: &mut Packer) -> Result<(), End> {
-        if !self.is_declared {
-            for table in tables {
+    fn declare(&mut self, tables: &[Arc<Table>], packer: &mut Packer) {
+        for table in tables {
+            if self.declared.insert(table.id) {
                 packer.push(&ClientRecord::Declare(Box::new(table.def().clone())));
             }
-            self.is_declared = true;
-            self.has_local_tables = true;
         }
-        Ok(())
     }
 
     fn upload(&mut self, device: &Device, packer: &mut Packer) -> Result<(), End> {
@@ -238,12 +256,25 @@ impl Live {
 
     fn acknowledge(&mut self, device: &Device, packer: &mut Packer, now: Now) {
         let held = device.persisted_position().seq;
-        let is_due = self.ack_due.is_some_and(|due| due <= now) || held.0 >= self.acked.0 + ACK_TRANSACTIONS;
+        let is_due = self.ack_due.is_some_and(|due| is_due(due, now)) || held.0 >= self.acked.0 + ACK_TRANSACTIONS;
         if is_due && held > self.acked {
             packer.push(&ClientRecord::Ack(held));
             self.acked = held;
             self.ack_due = None;
         }
+    }
+
+    /// Asks the server for a sign behind everything that it has, unless this probe was sent already.
+    pub fn probe(&mut self, packer: &mut Packer, probe: u64) {
+        if self.is_met && self.probed < probe {
+            packer.push(&ClientRecord::Ping(probe));
+            self.probed = probe;
+        }
+    }
+
+    /// Whether the connection did some good: a failure after it is a new one and not the next in a row.
+    pub fn was_good(&self, now: Now) -> bool {
+        self.has_progress || later(self.since, STABLE_MS) <= now
     }
 
     /// When something is due.
@@ -255,15 +286,16 @@ impl Live {
     }
 
     pub fn tick(&mut self, packer: &mut Packer, now: Now) -> Result<(), End> {
-        if later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS) <= now {
+        if is_due(later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS), now) {
             return Err(End::Retry(Error::retry("no_answer", "the server does not answer any more")));
         }
         let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
-        if ping <= now {
-            packer.push(&ClientRecord::Ping(now.millis()));
+        if is_due(ping, now) {
+            // The server answers the last ping only, so this one stands in for a probe that is on its way.
+            packer.push(&ClientRecord::Ping(self.probed));
         }
         // An acknowledgement whose time came although nothing new is durable yet waits for the next commit.
-        if self.ack_due.is_some_and(|due| due <= now) {
+        if self.ack_due.is_some_and(|due| is_due(due, now)) {
             self.ack_due = Some(later(now, ACK_DELAY_MS));
         }
         Ok(())

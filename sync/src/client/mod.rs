@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use kalamdb_core::device::Device;
 use kalamdb_core::hlc::Entropy;
-use kalamdb_core::{Error, ErrorKind, Now, Result};
+use kalamdb_core::{ContentHash, Error, ErrorKind, MutationId, Now, Result};
 
-use crate::config::{ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES};
+use crate::config::{ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES, TIMER_MAX_MS};
 use crate::wire::{ClientRecord, FEATURE_LZ4, Hello, MESSAGE_BYTES_MAX, PROTOCOL, Packer, ServerRecord, read_message};
 
 use live::Live;
@@ -36,6 +36,9 @@ pub enum Input {
     Lost(String),
     /// Something was written locally or became durable.
     Wake,
+    /// Find out whether the copy is as new as the server's: [`SyncStatus::is_synced`] is false until the server has
+    /// sent everything that it has by then.
+    Probe,
     /// The time of [`ClientSession::poll_timeout`] came.
     Tick,
 }
@@ -113,6 +116,9 @@ pub struct ClientSession {
     packer: Packer,
     token: Option<String>,
     failures: u32,
+    /// How often [`Input::Probe`] came, and the last one that the server answered.
+    probe: u64,
+    answered: u64,
     error: Option<Error>,
     /// The server refused this device's id for another content.
     must_fork: bool,
@@ -124,8 +130,13 @@ pub(crate) enum End {
     Retry(Error),
     /// Try again at about this time.
     At(Now),
-    /// Try again now, under a new device id.
-    Forked,
+    /// Try again now, under a new device id, given what the server knows of the old one.
+    Forked {
+        /// The last mutation under the old id that was decided.
+        last: MutationId,
+        /// The contents of the newest ones.
+        known: Vec<(MutationId, ContentHash)>,
+    },
     /// Stay away.
     Block(Error),
 }
@@ -147,6 +158,8 @@ impl ClientSession {
             packer: Packer::default(),
             token: None,
             failures: 0,
+            probe: 0,
+            answered: 0,
             error: None,
             must_fork: false,
         }
@@ -161,10 +174,10 @@ impl ClientSession {
             State::Stopped => SyncState::Stopped,
             State::Waiting { until } => SyncState::Waiting { until: *until },
             State::AwaitToken | State::Connecting { .. } | State::Greeting { .. } => SyncState::Connecting,
-            State::Live(live) => live.state(&self.device)?,
+            State::Live(live) => live.state(&self.device),
             State::Blocked => SyncState::Blocked,
         };
-        let is_synced = state == SyncState::Live && self.device.status()?.pending == 0;
+        let is_synced = state == SyncState::Live && self.device.pending() == 0 && self.answered >= self.probe;
         let error = match &self.state {
             State::Live(live) => live.schema_error.clone().or_else(|| self.error.clone()),
             _ => self.error.clone(),
@@ -185,10 +198,18 @@ impl ClientSession {
             Input::Message(message) => self.message(&message, now),
             Input::Lost(reason) => self.lost(reason),
             Input::Wake => Ok(()),
+            Input::Probe => {
+                self.probe += 1;
+                Ok(())
+            }
             Input::Tick => self.tick(now),
         };
         let handled = handled.and_then(|()| match &mut self.state {
-            State::Live(live) => live.pump(&self.device, &mut self.packer, now),
+            State::Live(live) => {
+                self.answered = self.answered.max(live.answered);
+                live.probe(&mut self.packer, self.probe);
+                live.pump(&self.device, &mut self.packer, now)
+            }
             _ => Ok(()),
         });
         if let Err(end) = handled {
@@ -202,7 +223,7 @@ impl ClientSession {
         self.outputs.pop_front()
     }
 
-    /// When to feed [`Input::Tick`].
+    /// When to feed [`Input::Tick`]. A driver waits for [`TIMER_MAX_MS`] at most, whatever the wall clock does.
     pub fn poll_timeout(&self) -> Option<Now> {
         match &self.state {
             State::Stopped | State::AwaitToken | State::Blocked => None,
@@ -306,7 +327,6 @@ impl ClientSession {
                 live.is_forked |= self.must_fork;
                 live.greet(&self.device)?;
                 self.state = State::Live(live);
-                self.failures = 0;
                 self.error = None;
                 Ok(())
             }
@@ -354,11 +374,11 @@ impl ClientSession {
 
     fn tick(&mut self, now: Now) -> Result<(), End> {
         match &mut self.state {
-            State::Waiting { until } if *until <= now => {
+            State::Waiting { until } if is_due(*until, now) => {
                 self.connect();
                 Ok(())
             }
-            State::Connecting { since } | State::Greeting { since } if later(*since, ANSWER_TIMEOUT_MS) <= now => {
+            State::Connecting { since } | State::Greeting { since } if is_due(later(*since, ANSWER_TIMEOUT_MS), now) => {
                 Err(End::Retry(Error::retry("no_answer", "the server does not answer")))
             }
             State::Live(live) => live.tick(&mut self.packer, now),
@@ -372,6 +392,9 @@ impl ClientSession {
     }
 
     fn end(&mut self, end: End, now: Now) {
+        if matches!(&self.state, State::Live(live) if live.was_good(now)) {
+            self.failures = 0;
+        }
         if let State::Connecting { .. } | State::Greeting { .. } | State::Live(_) = self.state {
             self.disconnect();
         }
@@ -383,7 +406,7 @@ impl ClientSession {
                 self.failures = self.failures.saturating_add(1);
                 self.state = State::Waiting { until: later(now, 10 + self.jitter(most)) };
             }
-            End::Forked => match self.device.fork() {
+            End::Forked { last, known } => match self.device.fork(last, &known) {
                 Ok(_) => {
                     self.must_fork = false;
                     self.state = State::Waiting { until: now };
@@ -422,6 +445,11 @@ impl ClientSession {
         let random = u128::from_be_bytes(self.entropy.random()) as u64;
         random % most.max(1)
     }
+}
+
+/// Whether a time has come. One that is too far away was set before the wall clock went back: it has come, too.
+pub(crate) fn is_due(at: Now, now: Now) -> bool {
+    at <= now || at > later(now, TIMER_MAX_MS)
 }
 
 pub(crate) fn later(from: Now, millis: u64) -> Now {

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use kalamdb_core::server::{Answer, Greeting, Server, Welcome};
 use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::store::CommitId;
-use kalamdb_core::{CatalogVersion, DeviceId, Error, Now, Result, Seq, SpaceId, UserId};
+use kalamdb_core::{CatalogVersion, DeviceId, Error, MutationId, Now, Result, Seq, SpaceId, UserId};
 
-use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
+use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
 use records::Upload;
 
 use crate::wire::{
@@ -84,6 +84,8 @@ struct Established {
     space: SpaceId,
     device: DeviceId,
     credit: i64,
+    /// The device's first mutation that it had no answer to when it came.
+    first_pending: MutationId,
     /// The last transaction that was sent.
     sent: Seq,
     /// What must be durable before anything else is sent.
@@ -92,8 +94,10 @@ struct Established {
     upload: Option<Upload>,
     /// The catalog version that the device has.
     catalog: CatalogVersion,
-    /// Whether the device was told that its token ends.
-    is_warned: bool,
+    /// When the device is told that its token ends; `None` once it was told.
+    warn_ms: Option<u64>,
+    /// A ping and the transaction behind which it is answered.
+    ping: Option<(u64, Seq)>,
     /// Whether the device said good-bye.
     is_leaving: bool,
 }
@@ -183,12 +187,7 @@ impl ServerSession {
         match &self.state {
             State::Opened | State::Verifying(_) => Some(after(self.opened, HELLO_TIMEOUT_MS)),
             State::Established(session) => {
-                let expires = session.identity.expires_ms;
-                let token = if session.is_warned {
-                    expires.saturating_add(TOKEN_GRACE_MS)
-                } else {
-                    expires.saturating_sub(TOKEN_WARNING_MS)
-                };
+                let token = session.warn_ms.unwrap_or(session.identity.expires_ms.saturating_add(TOKEN_GRACE_MS));
                 Some(after(self.heard, KEEP_ALIVE_MS).min(Now::from_millis(token)))
             }
             State::Closed => None,
@@ -241,7 +240,7 @@ impl ServerSession {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Verifying(hello) => self.establish(&hello, verdict?, now),
             State::Established(mut session) => {
-                let renewed = session.renew(verdict);
+                let renewed = session.renew(verdict, now);
                 self.state = State::Established(session);
                 renewed
             }
@@ -274,13 +273,15 @@ impl ServerSession {
             space,
             device: hello.device,
             credit: i64::try_from(hello.credit.min(CREDIT_BYTES_MAX)).unwrap_or_default(),
+            first_pending: hello.first_pending,
             sent: hello.position.seq,
             gate: welcome.commit.max(self.server.last_commit(space)?),
             snapshot: None,
             upload: None,
             catalog: hello.catalog,
+            warn_ms: Some(warning_time(&identity, now)),
             identity,
-            is_warned: false,
+            ping: None,
             is_leaving: false,
         };
         session.send_catalog(&self.server, &mut self.packer);
@@ -309,7 +310,7 @@ impl ServerSession {
             answer: welcome.answer,
             is_forked: welcome.is_forked,
             last: welcome.last,
-            last_hash: welcome.last_hash,
+            known: welcome.known.clone(),
             head: welcome.head,
             catalog: self.server.catalog().version(),
             now_ms: now.millis(),
@@ -344,12 +345,12 @@ impl ServerSession {
     fn tick(&mut self, now: Now) -> Result<()> {
         match &mut self.state {
             State::Opened | State::Verifying(_) => {
-                if now.millis() >= self.opened.millis() + HELLO_TIMEOUT_MS {
+                if is_due(self.opened, HELLO_TIMEOUT_MS, now) {
                     return Err(Error::invalid("hello_timeout", "no hello with a valid token came in time"));
                 }
             }
             State::Established(session) => {
-                if now.millis() >= self.heard.millis() + KEEP_ALIVE_MS {
+                if is_due(self.heard, KEEP_ALIVE_MS, now) {
                     return Err(Error::retry("silent", "nothing was heard for a minute: connect again"));
                 }
                 session.check_token(&mut self.packer, now)?;
@@ -386,8 +387,20 @@ impl ServerSession {
     }
 }
 
+/// Whether `millis` have passed since a time. One that lies in the future was taken before the wall clock went back.
+fn is_due(since: Now, millis: u64, now: Now) -> bool {
+    let at = since.millis().saturating_add(millis);
+    at <= now.millis() || at > now.millis().saturating_add(TIMER_MAX_MS)
+}
+
+/// A minute before the token ends, and for a short-lived one after half of its time.
+fn warning_time(identity: &Identity, now: Now) -> u64 {
+    let left = identity.expires_ms.saturating_sub(now.millis());
+    identity.expires_ms.saturating_sub(TOKEN_WARNING_MS.min(left / 2))
+}
+
 impl Established {
-    fn renew(&mut self, verdict: Result<Identity>) -> Result<()> {
+    fn renew(&mut self, verdict: Result<Identity>, now: Now) -> Result<()> {
         let identity = verdict?;
         if identity.user != self.identity.user {
             return Err(Error::unauthorized(
@@ -395,8 +408,11 @@ impl Established {
                 "the new token belongs to another user: open another database",
             ));
         }
+        // A client that has no newer token sends the old one again; a second warning would only make it repeat that.
+        if identity.expires_ms > self.identity.expires_ms {
+            self.warn_ms = Some(warning_time(&identity, now));
+        }
         self.identity = identity;
-        self.is_warned = false;
         Ok(())
     }
 
@@ -405,8 +421,8 @@ impl Established {
         if now.millis() >= expires.saturating_add(TOKEN_GRACE_MS) {
             return Err(Error::unauthorized("token_expired", "the token has expired: get a new one"));
         }
-        if !self.is_warned && now.millis() >= expires.saturating_sub(TOKEN_WARNING_MS) {
-            self.is_warned = true;
+        if self.warn_ms.is_some_and(|warn| warn <= now.millis()) {
+            self.warn_ms = None;
             packer.push(&ServerRecord::TokenExpiring { in_ms: expires.saturating_sub(now.millis()) });
         }
         Ok(())

@@ -64,7 +64,7 @@ impl Established {
                 Some(_) | None => self.offer(server, packer, None),
             },
             ClientRecord::Ping(nonce) => {
-                packer.push(&ServerRecord::Pong(nonce));
+                self.ping = Some((nonce, server.synced(self.space)?));
                 Ok(())
             }
             ClientRecord::Bye => {

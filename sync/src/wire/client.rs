@@ -71,7 +71,7 @@ pub enum ClientRecord {
         /// The first block wanted.
         from: u64,
     },
-    /// Asks for a Pong.
+    /// Asks for a Pong behind every transaction that is durable by then.
     Ping(u64),
     /// The client leaves.
     Bye,
@@ -132,7 +132,10 @@ impl Record for ClientRecord {
             9 => ClientRecord::Ping(input.varint()?),
             10 => ClientRecord::Bye,
             other => {
-                return Err(Error::corrupt("unknown_record", format!("a client sent a record of unknown type {other}")));
+                return Err(Error::corrupt(
+                    "unknown_record",
+                    format!("a client sent a record of unknown type {other}"),
+                ));
             }
         })
     }

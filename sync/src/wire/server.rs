@@ -5,7 +5,7 @@ use kalamdb_core::codec::{Reader, Writer};
 use kalamdb_core::device::ServerCatalog;
 use kalamdb_core::log::{MutationResult, read_error, write_error};
 use kalamdb_core::mutation::TRANSACTION_OPS_MAX;
-use kalamdb_core::server::{Answer, SnapshotReason};
+use kalamdb_core::server::{Answer, RESULTS_KEPT, SnapshotReason};
 use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::{
     CatalogVersion, Chain, ContentHash, DeviceNumber, Error, MutationId, Name, Position, Result, Seq, ServerId, SpaceId,
@@ -15,7 +15,7 @@ use super::client::take_rest;
 use super::{Record, write_record};
 
 /// The server's answer to a Hello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WelcomeRecord {
     /// The protocol version of the connection.
     pub protocol: u16,
@@ -33,8 +33,8 @@ pub struct WelcomeRecord {
     pub is_forked: bool,
     /// The last transaction of the device that was decided.
     pub last: MutationId,
-    /// Its content.
-    pub last_hash: ContentHash,
+    /// What is known of its transactions from the first pending one on: the newest of them, in rising order.
+    pub known: Vec<(MutationId, ContentHash)>,
     /// The end of the log.
     pub head: Position,
     /// The version of the server's catalog; definitions follow if the device has another one.
@@ -212,7 +212,10 @@ impl Record for ServerRecord {
             77 => ServerRecord::GoAway { reason: input.text()?.to_string(), retry_ms: input.varint()? },
             78 => ServerRecord::Error { error: read_error(input)?, is_fatal: input.flag()? },
             other => {
-                return Err(Error::corrupt("unknown_record", format!("a server sent a record of unknown type {other}")));
+                return Err(Error::corrupt(
+                    "unknown_record",
+                    format!("a server sent a record of unknown type {other}"),
+                ));
             }
         })
     }
@@ -230,7 +233,10 @@ fn write_welcome(out: &mut Writer, welcome: &WelcomeRecord) {
     });
     out.u8(welcome.is_forked.into());
     out.varint(welcome.last.0);
-    out.raw(&welcome.last_hash.0);
+    out.list(welcome.known.iter(), |out, (id, hash)| {
+        out.varint(id.0);
+        out.raw(&hash.0);
+    });
     welcome.head.write(out);
     out.varint(welcome.catalog.0);
     out.varint(welcome.now_ms);
@@ -259,7 +265,7 @@ fn read_welcome(input: &mut Reader<'_>) -> Result<WelcomeRecord> {
         },
         is_forked: input.flag()?,
         last: MutationId(input.varint()?),
-        last_hash: ContentHash(input.array()?),
+        known: input.list(RESULTS_KEPT as usize, |input| Ok((MutationId(input.varint()?), ContentHash(input.array()?))))?,
         head: Position::read(input)?,
         catalog: CatalogVersion(input.varint()?),
         now_ms: input.varint()?,

@@ -1,5 +1,6 @@
 //! The walk over a [`CowMap`](super::CowMap).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,13 +16,15 @@ pub struct CowCursor {
     path: Vec<(Arc<Node>, usize)>,
     /// Taken by the first step.
     root: Option<Arc<Node>>,
+    /// Which entries of the present leaf lie in the range: found once for each leaf, so that a step compares no keys.
+    inside: Option<Range<usize>>,
     range: KeyRange,
     direction: Direction,
 }
 
 impl CowCursor {
     pub(super) fn new(root: Arc<Node>, range: KeyRange, direction: Direction) -> CowCursor {
-        CowCursor { path: Vec::new(), root: Some(root), range, direction }
+        CowCursor { path: Vec::new(), root: Some(root), inside: None, range, direction }
     }
 
     fn current(&self) -> Option<&(Bytes, Bytes)> {
@@ -50,11 +53,29 @@ impl CowCursor {
             Some(root) => self.seek(root),
             None => self.next_entry(),
         };
-        let inside = found && self.current().is_some_and(|(key, _)| self.range.contains(key));
+        let inside = found && self.is_inside();
         if !inside {
             self.path.clear();
         }
         inside
+    }
+
+    /// Whether the entry that the path stands on lies in the range.
+    fn is_inside(&mut self) -> bool {
+        let Some((node, at)) = self.path.last() else { return false };
+        let Node::Leaf(entries) = node.as_ref() else { return false };
+        let range = &self.range;
+        let inside = self.inside.get_or_insert_with(|| {
+            let below = |bound: &[u8]| entries.partition_point(|(key, _)| key.as_ref() < bound);
+            let starts_inside = entries.first().is_some_and(|(key, _)| key.as_ref() >= range.start.as_slice());
+            let from = if starts_inside { 0 } else { below(&range.start) };
+            let to = match (&range.end, entries.last()) {
+                (Some(end), Some((last, _))) if last.as_ref() >= end.as_slice() => below(end),
+                _ => entries.len(),
+            };
+            from..to
+        });
+        inside.contains(at)
     }
 
     /// Stands on the first pair of the range in its direction.
@@ -102,6 +123,7 @@ impl CowCursor {
             match next {
                 None => {
                     self.path.pop();
+                    self.inside = None;
                 }
                 Some(next) => {
                     *at = next;

@@ -1,0 +1,188 @@
+//! What goes wrong.
+
+use kalamdb_core::log::LogEntry;
+use kalamdb_core::store::{Direction, Partition, Store};
+use kalamdb_core::{MutationId, Result, Seq, keys};
+use kalamdb_sync::client::Input;
+
+use crate::accounts::Violation;
+use crate::world::{Event, FaultKind, World};
+
+const HOUR_MS: i64 = 3_600_000;
+const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
+
+impl World {
+    /// One random fault; the next is planned.
+    pub fn fault(&mut self) -> Result<Vec<Violation>> {
+        if self.is_settling() {
+            return Ok(Vec::new());
+        }
+        let pause = 500 + self.dice.below(5_500) as i64;
+        self.plan(pause, Event::Fault);
+        let at = self.dice.below(self.devices.len() as u64) as usize;
+        match self.dice.below(16) {
+            0..=3 => self.cut(at),
+            4 => {
+                self.count(FaultKind::Delay);
+                let link = self.devices.get(at).and_then(|slot| slot.connection);
+                if let Some(link) = link {
+                    if let Some(link) = self.links.get_mut(&link) {
+                        link.latency_ms = 2_000;
+                    }
+                    self.plan(3_000, Event::LatencyBack(link));
+                }
+                Ok(Vec::new())
+            }
+            5..=6 => self.crash_server(),
+            7..=9 => self.crash_device(at, false),
+            10..=11 => self.jump(at),
+            12..=13 => self.truncate(),
+            14 => self.crash_device(at, true),
+            _ => self.go_offline(at),
+        }
+    }
+
+    fn cut(&mut self, at: usize) -> Result<Vec<Violation>> {
+        let Some(link) = self.devices.get(at).and_then(|slot| slot.connection) else { return Ok(Vec::new()) };
+        self.count(FaultKind::Disconnect);
+        self.say(|| format!("connection {link} of device {at} is cut"));
+        self.lose_link(link, "cut")
+    }
+
+    fn crash_server(&mut self) -> Result<Vec<Violation>> {
+        let Some(server) = self.server.take() else { return Ok(Vec::new()) };
+        self.count(FaultKind::ServerCrash);
+        let lucky = self.dice.below(server.store.waiting() as u64 + 1) as usize;
+        self.server_disk = server.store.crash(lucky);
+        self.server_persist_planned = false;
+        self.say(|| "the server crashes".to_string());
+        let links: Vec<u64> = self.links.keys().copied().collect();
+        let mut violations = Vec::new();
+        for link in links {
+            violations.extend(self.lose_link(link, "server crashed")?);
+        }
+        let down = 50 + self.dice.below(2_000) as i64;
+        self.plan(down, Event::ServerRestart);
+        Ok(violations)
+    }
+
+    /// The server comes back on what its disk held.
+    pub fn restart_server(&mut self) -> Result<Vec<Violation>> {
+        self.start_server()?;
+        let Some(server) = &self.server else { return Ok(Vec::new()) };
+        let spaces: Vec<_> = self.accounts.spaces.iter().copied().collect();
+        let mut violations = Vec::new();
+        for space in spaces {
+            let head = last_seq(&*server.store, space)?;
+            violations.extend(self.accounts.server_came_back(space, head.0));
+        }
+        violations.extend(self.after_server()?);
+        Ok(violations)
+    }
+
+    fn crash_device(&mut self, at: usize, restore: bool) -> Result<Vec<Violation>> {
+        let dice = self.dice.clone();
+        let Some(slot) = self.devices.get_mut(at) else { return Ok(Vec::new()) };
+        let Some(running) = slot.running.take() else { return Ok(Vec::new()) };
+        let lucky = dice.below(running.store.waiting() as u64 + 1) as usize;
+        let disk = running.store.crash(lucky);
+        let older = if restore && !slot.backups.is_empty() { dice.pick(&slot.backups).cloned() } else { None };
+        let is_restored = older.is_some();
+        slot.disk = older.unwrap_or_else(|| disk.clone());
+        if dice.percent(30) {
+            slot.backups.push(disk);
+        }
+        let link = slot.connection.take();
+        self.count(if is_restored { FaultKind::Restore } else { FaultKind::DeviceCrash });
+        self.say(|| format!("device {at} {}", if is_restored { "is restored from a backup" } else { "crashes" }));
+        if let Some(link) = link {
+            self.lose_link(link, "device crashed")?;
+        }
+        if is_restored {
+            self.accounts.reached.remove(&at);
+            self.restored.insert(at);
+        }
+        let down = 50 + self.dice.below(3_000) as i64;
+        self.plan(down, Event::DeviceRestart(at));
+        Ok(Vec::new())
+    }
+
+    /// A device comes back on what its disk held; what was not durable may be gone, and only that.
+    pub fn restart_device(&mut self, at: usize) -> Result<Vec<Violation>> {
+        self.start_device(at)?;
+        let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) else { return Ok(Vec::new()) };
+        let status = running.core.status()?;
+        let mut kept = std::collections::BTreeSet::new();
+        for entry in running.core.sendable(MutationId(0), usize::MAX)? {
+            kept.insert(entry.mutation()?.hlc.0);
+        }
+        let mut violations = Vec::new();
+        let is_restored = !self.accounts.reached.contains_key(&at);
+        if let Some((position, seq)) = self.accounts.reached.get(&at)
+            && position.epoch == status.position.epoch
+            && status.position.seq < *seq
+        {
+            violations.push(format!("G2: device {at} fell from durable {seq} back to {}", status.position.seq));
+        }
+        for ((owner, stamp), fate) in &mut self.accounts.fates {
+            let is_open = *owner == at && !self.accounts.decided.contains_key(&(at, *stamp));
+            if is_open && !kept.contains(stamp) && (is_restored || !fate.is_persisted) {
+                fate.is_forgiven = true;
+            }
+        }
+        self.accounts.owners.insert(status.device, at);
+        if self.devices.get(at).is_some_and(|slot| slot.wants_online) {
+            violations.extend(self.to_device(at, Input::Start)?);
+        }
+        violations.extend(self.check_device(at)?);
+        Ok(violations)
+    }
+
+    fn jump(&mut self, at: usize) -> Result<Vec<Violation>> {
+        self.count(FaultKind::ClockJump);
+        let offset = match self.dice.below(5) {
+            0 => YEAR_MS,
+            1..=2 => HOUR_MS,
+            _ => -HOUR_MS,
+        };
+        let back = 2_000 + self.dice.below(10_000) as i64;
+        if self.dice.percent(15) {
+            self.server_offset_ms = offset.min(HOUR_MS);
+            self.plan(back, Event::ClockBack(None));
+            return Ok(Vec::new());
+        }
+        if let Some(slot) = self.devices.get_mut(at) {
+            slot.offset_ms = offset;
+        }
+        self.plan(back, Event::ClockBack(Some(at)));
+        self.to_device(at, Input::Tick)
+    }
+
+    fn truncate(&mut self) -> Result<Vec<Violation>> {
+        let spaces: Vec<_> = self.accounts.spaces.iter().copied().collect();
+        let Some(space) = self.dice.pick(&spaces).copied() else { return Ok(Vec::new()) };
+        let Some(server) = &self.server else { return Ok(Vec::new()) };
+        let head = server.core.position(space)?.seq;
+        let floor = Seq(self.dice.below(head.0 + 1));
+        server.core.truncate_log(space, floor)?;
+        self.count(FaultKind::LogTruncation);
+        self.after_server()
+    }
+
+    fn go_offline(&mut self, at: usize) -> Result<Vec<Violation>> {
+        self.count(FaultKind::Offline);
+        if let Some(slot) = self.devices.get_mut(at) {
+            slot.wants_online = false;
+        }
+        let violations = self.to_device(at, Input::Stop)?;
+        let back = 1_000 + self.dice.below(15_000) as i64;
+        self.plan(back, Event::Online(at));
+        Ok(violations)
+    }
+}
+
+fn last_seq(store: &dyn Store, space: kalamdb_core::SpaceId) -> Result<Seq> {
+    let snapshot = store.snapshot()?;
+    let mut cursor = snapshot.scan(Partition::Log, keys::log_from(space, Seq(0)), Direction::Reverse)?;
+    Ok(if cursor.advance()? { LogEntry::decode(cursor.value())?.head.seq } else { Seq(0) })
+}

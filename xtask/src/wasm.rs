@@ -1,0 +1,53 @@
+//! The crates that must also run in a browser, built for wasm32-unknown-unknown.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::setup::rust::{self, WasmRust};
+use crate::setup::{self, Need, clang};
+use crate::steps::Steps;
+
+/// `cargo xtask wasm`.
+///
+/// # Errors
+/// When a tool is missing or a crate does not build.
+pub fn run() -> Result<()> {
+    setup::ensure(&[Need::WasmClang, Need::WasmTarget])?;
+    let mut steps = Steps::new("xtask wasm");
+    steps.run("wasm-engine", engine);
+    steps.run("wasm-sql", sql);
+    steps.finish()
+}
+
+/// Builds core and the protocol's sessions.
+///
+/// # Errors
+/// When one does not build.
+pub fn engine() -> Result<()> {
+    let args = ["build", "-p", "kalamdb-core", "-p", "kalamdb-sync", "--no-default-features"];
+    process::run(&mut cargo(&args)?)
+}
+
+/// Checks sql with DataFusion. DataFusion's machine code would take minutes more and show nothing new: everything
+/// that differs between targets is decided before it is generated, and its C code is compiled here, too.
+///
+/// # Errors
+/// When it does not build.
+pub fn sql() -> Result<()> {
+    process::run(&mut cargo(&["check", "-p", "kalamdb-sql"])?)
+}
+
+/// Cargo with the C compiler and archiver for the target, and with the compiler that has a standard library for it.
+fn cargo(args: &[&str]) -> Result<Command> {
+    let tools = clang::for_wasm().context("no clang that compiles for wasm32; see `cargo xtask doctor`")?;
+    let rust = rust::for_wasm().context("no Rust with the wasm32 target; see `cargo xtask doctor`")?;
+    let mut command = process::cargo(args);
+    command.args(["--target", rust::WASM_TARGET]);
+    command.env("CC_wasm32_unknown_unknown", tools.compiler).env("AR_wasm32_unknown_unknown", tools.archiver);
+    if let WasmRust::FromSource { rustc } = rust {
+        command.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1").env("RUSTC", rustc);
+    }
+    Ok(command)
+}
