@@ -1,3 +1,29 @@
-//! SQL over KalamDB user tables.
+//! SQL over KalamDB user tables, the same on a server and on a device.
+//!
+//! - [`session`]: runs texts of statements on a [`backend::Backend`]
+//! - [`parse`]: the grammar of docs/sql.md, checked clause by clause
+//! - [`direct`]: queries of one table that core answers itself
+//! - [`expr`], [`constant`], [`types`]: what core evaluates itself
+//! - [`system`]: the tables of namespace `system`
 
+pub mod backend;
+pub mod constant;
+mod ddl;
 pub mod direct;
+mod dml;
+#[cfg(feature = "datafusion")]
+pub mod engine;
+pub mod expr;
+pub mod parse;
+mod reader;
+pub mod result;
+pub mod scan;
+pub mod session;
+mod show;
+pub mod system;
+pub mod types;
+
+pub use backend::{Backend, Committed, StorageLocation};
+pub use result::{ResultColumn, StatementResult};
+pub use session::Session;
+pub use system::SystemTable;

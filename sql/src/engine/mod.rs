@@ -1,0 +1,170 @@
+//! Queries through Apache DataFusion, over a pinned view of one space.
+//!
+//! Everything runs on the task that polls: one partition, no spawning, no file, no socket, so that the same code
+//! answers in a browser. Memory is bounded by [`QUERY_BYTES_MAX`]; nothing is spilled.
+
+mod arrow;
+mod catalog;
+mod errors;
+mod explain;
+mod filter;
+mod functions;
+mod literals;
+mod order;
+mod scan;
+mod system;
+mod table;
+mod types;
+mod wildcard;
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use datafusion::common::ParamValues;
+use datafusion::execution::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Analyzer;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement as SqlStatement;
+use futures::StreamExt;
+use kalamdb_core::{Now, Result, Value, View};
+use sqlparser::ast;
+
+use crate::backend::Backend;
+use crate::parse::Query;
+use crate::reader::Answer;
+use crate::result::ResultColumn;
+
+use arrow::{read_batch, result_columns, scalar};
+use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
+use errors::from_datafusion;
+
+/// Most memory of one query, its result included.
+pub const QUERY_BYTES_MAX: usize = 256 << 20;
+/// Rows of a batch.
+pub const BATCH_ROWS: usize = 8_192;
+
+/// A query engine for one session. It runs one query at a time.
+pub struct Engine {
+    backend: Arc<dyn Backend>,
+    state: SessionState,
+    slot: Arc<Slot>,
+}
+
+impl Engine {
+    /// An engine with every function that is linked in.
+    ///
+    /// # Errors
+    /// Kind `internal` if DataFusion refuses its settings.
+    pub fn new(backend: Arc<dyn Backend>) -> Result<Engine> {
+        let slot = Arc::new(Slot::default());
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(GreedyMemoryPool::new(QUERY_BYTES_MAX)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .build_arc()
+            .map_err(from_datafusion)?;
+        let mut functions = datafusion::execution::SessionStateDefaults::default_scalar_functions();
+        functions.extend(functions::all(&slot));
+        let mut rules = vec![literals::rule()];
+        rules.extend(Analyzer::new().rules);
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(config())
+            .with_runtime_env(runtime)
+            .with_catalog_list(Arc::new(SpaceCatalogs::new(slot.clone())))
+            .with_scalar_functions(functions)
+            .with_analyzer_rules(rules)
+            .with_type_planner(Arc::new(types::SqlTypes))
+            .build();
+        Ok(Engine { backend, state, slot })
+    }
+
+    /// Columns and rows of a query.
+    ///
+    /// # Errors
+    /// Kind `invalid` if it cannot run, `quota` past [`QUERY_BYTES_MAX`]; what the store gives.
+    pub async fn query(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
+        let plan = self.plan(view, query, params, now).await?;
+        let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
+        let (mut columns, rows) = self.collect(physical).await?;
+        rename(&mut columns, &query.ast);
+        Ok((columns, rows))
+    }
+
+    /// The logical plan of a query with its parameters filled in.
+    async fn plan(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<LogicalPlan> {
+        for table in &query.tables {
+            catalog::check_table(&view, table)?;
+        }
+        let mut ast = query.ast.clone();
+        wildcard::hide_system_columns(&mut ast, view.catalog(), query.system_columns)?;
+        order::complete(&mut ast, view.catalog(), &self.state);
+        self.slot.set(Current {
+            view,
+            backend: self.backend.clone(),
+            system_columns: query.system_columns,
+            with_tombstones: query.system_columns[1] && !query.live_only,
+            now,
+        });
+        self.state.execution_props_mut().query_execution_start_time = DateTime::from_timestamp_micros(now.micros());
+        let statement = SqlStatement::Statement(Box::new(ast::Statement::Query(Box::new(ast))));
+        let plan = self.state.statement_to_plan(statement).await.map_err(from_datafusion)?;
+        if params.is_empty() {
+            return Ok(plan);
+        }
+        let values = params.iter().map(|value| scalar(value).map(Into::into)).collect::<Result<Vec<_>>>()?;
+        plan.with_param_values(ParamValues::List(values)).map_err(from_datafusion)
+    }
+
+    async fn collect(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Answer> {
+        let context = self.state.task_ctx();
+        let result = MemoryConsumer::new("result").register(context.memory_pool());
+        let mut stream = execute_stream(plan, context.clone()).map_err(from_datafusion)?;
+        let columns = result_columns(&stream.schema());
+        let mut rows = Vec::new();
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(from_datafusion)?;
+            let cells = batch.num_rows() * columns.len().max(1) * size_of::<Value>();
+            result.try_grow(batch.get_array_memory_size() + cells).map_err(from_datafusion)?;
+            read_batch(&batch, &columns, &mut rows)?;
+        }
+        Ok((columns, rows))
+    }
+}
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_batch_size(BATCH_ROWS)
+        .with_default_catalog_and_schema(CATALOG, "public")
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.enable_ident_normalization = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.collect_statistics = false;
+    config
+}
+
+/// Names unnamed expressions as they are written.
+fn rename(columns: &mut [ResultColumn], query: &ast::Query) {
+    let mut body = &query.body;
+    let select = loop {
+        match &**body {
+            ast::SetExpr::Select(select) => break select,
+            ast::SetExpr::SetOperation { left, .. } => body = left,
+            _ => return,
+        }
+    };
+    let Some(names) = select.projection.iter().map(crate::parse::result_name).collect::<Option<Vec<_>>>() else { return };
+    if names.len() == columns.len() {
+        columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
+    }
+}
+
+/// The type of a column that DataFusion gives as another, for plain columns of a table.
+const TYPE_KEY: &str = "kalamdb.type";

@@ -1,0 +1,166 @@
+//! A session: texts of statements in, results out, with at most one open transaction.
+
+use std::sync::Arc;
+
+use kalamdb_core::{Error, ErrorKind, Result, Transaction, Value, View};
+
+use crate::backend::{Backend, Committed};
+use crate::dml::{self, Writer};
+use crate::parse::{Script, ScriptCache, Statement};
+use crate::reader::Reader;
+use crate::result::StatementResult;
+use crate::{ddl, show};
+
+/// How often a statement outside of BEGIN … COMMIT is run again when its commit says `retry`.
+pub const RETRIES_MAX: usize = 8;
+
+/// A conversation with one space.
+///
+/// ```ignore
+/// let mut session = Session::new(backend);
+/// let results = session.execute("SELECT title FROM app.notes WHERE stars > $1", &[Value::Int(3)]).await?;
+/// ```
+pub struct Session {
+    backend: Arc<dyn Backend>,
+    transaction: Option<Transaction>,
+    scripts: ScriptCache,
+    reader: Reader,
+}
+
+impl Session {
+    /// A session without an open transaction.
+    pub fn new(backend: Arc<dyn Backend>) -> Session {
+        let reader = Reader::new(backend.clone());
+        Session { backend, transaction: None, scripts: ScriptCache::default(), reader }
+    }
+
+    /// Whether BEGIN has run and neither COMMIT nor ROLLBACK.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Runs the statements of `sql` one after the other; all are parsed before the first runs.
+    ///
+    /// Outside of BEGIN … COMMIT each statement commits by itself. A statement that fails ends the run: those before
+    /// it keep their effect, it has none, and an open transaction stays open and usable.
+    ///
+    /// # Errors
+    /// Kind `invalid` if the text does not parse, the number of parameters differs or a statement cannot run;
+    /// `conflict` for an existing key; `quota` past a limit; what the backend gives.
+    pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
+        let script = self.scripts.get(sql)?;
+        check_params(&script, params)?;
+        let count = script.statements.len();
+        let mut results = Vec::with_capacity(count);
+        for (at, statement) in script.statements.iter().enumerate() {
+            let result = self.run(statement, params).await;
+            results.push(match result {
+                Err(error) if count > 1 => return Err(error.context(format!("statement {} of {count}", at + 1))),
+                result => result?,
+            });
+        }
+        Ok(results)
+    }
+
+    async fn run(&mut self, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+        match statement {
+            Statement::Ddl(change) => {
+                if self.in_transaction() {
+                    let message = "CREATE, ALTER and DROP cannot run inside BEGIN … COMMIT: end the transaction first";
+                    return Err(Error::invalid("ddl_in_transaction", message));
+                }
+                ddl::run(&*self.backend, change)
+            }
+            Statement::Show(what) => show::run(&self.view()?, &*self.backend, what),
+            Statement::Begin => self.begin(),
+            Statement::Commit => self.commit(),
+            Statement::Rollback => match self.transaction.take() {
+                Some(_) => Ok(StatementResult::done("ROLLBACK")),
+                None => Err(no_transaction("ROLLBACK")),
+            },
+            Statement::Query(query) => {
+                let view = self.view()?;
+                let now = self.transaction.as_ref().map_or_else(|| self.backend.now(), Transaction::now);
+                self.reader.select(view, query, params, now).await
+            }
+            Statement::Explain(query, mode) => {
+                let view = self.view()?;
+                self.reader.explain(view, query, *mode, params, self.backend.now()).await
+            }
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => self.write(statement, params).await,
+        }
+    }
+
+    fn view(&self) -> Result<View> {
+        match &self.transaction {
+            Some(transaction) => Ok(transaction.view().clone()),
+            None => self.backend.view(),
+        }
+    }
+
+    fn begin(&mut self) -> Result<StatementResult> {
+        if self.in_transaction() {
+            return Err(Error::invalid("transaction_open", "a transaction is open already: COMMIT or ROLLBACK it first"));
+        }
+        self.transaction = Some(self.backend.begin()?);
+        Ok(StatementResult::done("BEGIN"))
+    }
+
+    fn commit(&mut self) -> Result<StatementResult> {
+        let transaction = self.transaction.take().ok_or_else(|| no_transaction("COMMIT"))?;
+        let committed = self.commit_writes(transaction)?;
+        Ok(StatementResult { committed, ..StatementResult::done("COMMIT") })
+    }
+
+    fn commit_writes(&self, transaction: Transaction) -> Result<Option<Committed>> {
+        if transaction.ops().is_empty() {
+            return Ok(None);
+        }
+        self.backend.commit(transaction).map(Some)
+    }
+
+    async fn write(&mut self, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+        if let Some(mut transaction) = self.transaction.take() {
+            let point = transaction.save_point();
+            let result = self.write_in(&mut transaction, statement, params).await;
+            if result.is_err() {
+                transaction.roll_back(point);
+            }
+            self.transaction = Some(transaction);
+            return result;
+        }
+        let mut tries = 0;
+        loop {
+            let mut transaction = self.backend.begin()?;
+            let result = self.write_in(&mut transaction, statement, params).await?;
+            tries += 1;
+            match self.commit_writes(transaction) {
+                Err(error) if error.kind() == ErrorKind::Retry && tries <= RETRIES_MAX => {}
+                committed => return Ok(StatementResult { committed: committed?, ..result }),
+            }
+        }
+    }
+
+    async fn write_in(&mut self, tx: &mut Transaction, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+        let mut writer = Writer { tx, params, backend: &*self.backend, reader: &mut self.reader };
+        let (tag, affected) = match statement {
+            Statement::Insert(insert) => ("INSERT", dml::insert(&mut writer, insert).await?),
+            Statement::Update(update) => ("UPDATE", dml::update(&mut writer, update).await?),
+            Statement::Delete(delete) => ("DELETE", dml::delete(&mut writer, delete).await?),
+            _ => return Err(Error::internal("not_a_write", "the statement is not a write")),
+        };
+        Ok(StatementResult { affected, ..StatementResult::done(tag) })
+    }
+}
+
+fn no_transaction(statement: &str) -> Error {
+    Error::invalid("no_transaction", format!("{statement} without an open transaction: run BEGIN first"))
+}
+
+fn check_params(script: &Script, params: &[Value]) -> Result<()> {
+    if script.params == params.len() {
+        return Ok(());
+    }
+    let message = format!("the text has {} parameters, {} values were given", script.params, params.len());
+    Err(Error::invalid("wrong_parameter_count", message))
+}
