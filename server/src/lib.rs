@@ -6,6 +6,8 @@
 //! - [`http`]: routes, health, errors as answers
 //! - [`connection`]: one sync session driven over a WebSocket
 //! - [`hub`]: who is woken when a commit becomes durable
+//! - [`statements`]: SQL in the space of a user
+//! - [`idempotency`]: requests that have an effect once
 //! - [`auth`]: tokens and the secret that signs them
 //! - [`cli`]: the commands of the binary `kalamdb`
 //!
@@ -29,7 +31,9 @@ pub mod clock;
 pub mod connection;
 pub mod http;
 pub mod hub;
+pub mod idempotency;
 mod listener;
 pub mod node;
 pub mod running;
 pub mod settings;
+pub mod statements;

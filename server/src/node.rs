@@ -7,14 +7,19 @@ use kalamdb_core::server::Server;
 use kalamdb_core::store::StoreListener;
 use kalamdb_core::{Error, Result};
 use kalamdb_store_native::rocks::{self, RocksOptions};
+use tokio::sync::Semaphore;
 
 use crate::auth::{Authority, SECRET_FILE, Secret};
 use crate::clock::SystemEntropy;
 use crate::hub::{Audience, Hub};
+use crate::idempotency;
 use crate::settings::Settings;
 
 /// The folder of the store inside the data directory.
 const STORE_FOLDER: &str = "store";
+
+/// HTTP requests with statements that run at once; others wait for their turn.
+const STATEMENTS_MAX: usize = 32;
 
 /// A server with its data open, before and while it listens.
 pub struct Node {
@@ -26,6 +31,10 @@ pub struct Node {
     pub authority: Authority,
     /// The settings in force.
     pub settings: Settings,
+    /// HTTP requests with an idempotency key that are being carried out.
+    pub running: idempotency::Running,
+    /// Turns of HTTP requests with statements.
+    pub statements: Semaphore,
     is_stopping: AtomicBool,
 }
 
@@ -55,7 +64,15 @@ impl Node {
             Arc::new(move |space, _, commit| hub.expect(commit, Audience::Space(space)))
         });
         hub.catalog_at(server.catalog().version(), || Ok(server.store().persisted()))?;
-        Ok(Arc::new(Node { server, hub, authority, settings, is_stopping: AtomicBool::new(false) }))
+        Ok(Arc::new(Node {
+            server,
+            hub,
+            authority,
+            settings,
+            running: idempotency::Running::default(),
+            statements: Semaphore::new(STATEMENTS_MAX),
+            is_stopping: AtomicBool::new(false),
+        }))
     }
 
     /// Refuses what comes from now on and tells connections to leave.

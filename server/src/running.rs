@@ -10,13 +10,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::clock::now;
 use crate::http;
+use crate::idempotency;
 use crate::listener::LimitedListener;
 use crate::node::Node;
 use crate::settings::Settings;
 
-/// How often memory of spaces that nobody uses is freed.
-const RELEASE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often memory of spaces that nobody uses is freed and outdated answers are removed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often a stopping server looks whether its connections are gone.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -93,12 +95,18 @@ impl Running {
 }
 
 async fn upkeep(node: Arc<Node>) {
-    let mut ticks = interval(RELEASE_INTERVAL);
+    let mut ticks = interval(UPKEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let node = node.clone();
+        let work = move || {
+            node.server.release_idle();
+            if let Err(error) = idempotency::sweep(&node.server, now()) {
+                tracing::warn!("outdated answers could not be removed: {error}");
+            }
+        };
         // It fails only if the runtime stops, and then this task stops with it.
-        let _ = tokio::task::spawn_blocking(move || node.server.release_idle()).await;
+        let _ = tokio::task::spawn_blocking(work).await;
     }
 }

@@ -9,8 +9,8 @@ use kalamdb_core::{DeviceId, Error, ErrorKind, MutationId, Position};
 use kalamdb_sync::wire::{
     ClientRecord, FIRST_MESSAGE_BYTES_MAX, Hello, MESSAGE_BYTES_MAX, PROTOCOL, Record, ServerRecord, read_message,
 };
-use support::device::{DEADLINE, Socket, TestDevice};
 use support::TestServer;
+use support::device::{DEADLINE, Socket, TestDevice};
 use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -243,4 +243,3 @@ async fn connections_past_the_limit_are_refused() {
     let error = refused.await.expect("in time").to_string();
     assert!(error.contains("503"), "{error}");
 }
-

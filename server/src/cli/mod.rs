@@ -1,15 +1,20 @@
 //! The commands of the binary `kalamdb`.
 
 mod config;
+mod http_client;
 mod serve;
+mod sql;
+mod table;
 mod token;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use kalamdb_core::{Error, Result};
+use kalamdb_core::{Error, ErrorKind, Result};
 
+use crate::node::Node;
 use crate::settings::{self, Flags, Settings};
 
 /// Local-first SQL: every user has a private copy of each table, on the server and on every device.
@@ -25,6 +30,7 @@ Examples:
   kalamdb serve --dev                            a server for development, with tokens printed
   kalamdb serve --config /etc/kalamdb.toml       a server for production
   kalamdb token mint --user ada                  a token for the user `ada`
+  kalamdb sql --as ada -c "SELECT 1"             statements in the space of `ada`
   kalamdb config                                 the settings in force";
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +39,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make tokens
     Token(token::TokenArgs),
+    /// Run statements on a server or its data directory
+    Sql(sql::SqlArgs),
     /// Print the settings in force, secrets hidden
     Config(config::ConfigArgs),
 }
@@ -73,6 +81,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::Serve(args) => serve::run(args),
         Command::Token(args) => token::run(args),
+        Command::Sql(args) => sql::run(args),
         Command::Config(args) => config::run(args),
     };
     match done {
@@ -82,6 +91,34 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Opens a data directory that exists and closes it in order behind `work`.
+fn on_data<T>(data: DataArgs, work: impl FnOnce(&Node) -> Result<T>) -> Result<T> {
+    let settings = data.settings(None)?;
+    if !settings.data_dir.is_dir() {
+        let message = format!(
+            "data directory `{}` does not exist: name one with `--data-dir`, or a running server with `--url`",
+            settings.data_dir.display()
+        );
+        return Err(Error::invalid("no_data_dir", message));
+    }
+    let node = Node::open(settings).map_err(|error| match error.kind() {
+        ErrorKind::Retry => Error::retry(error.code().to_owned(), format!("{error}; or name the server with `--url`")),
+        _ => error,
+    })?;
+    let done = work(&node);
+    let closed = node.close();
+    done.and_then(|done| closed.map(|()| done))
+}
+
+/// Runs a future to its end.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Error::quota("no_thread", format!("the system refuses threads ({error}): end other work and try again"))
+    })?;
+    Ok(runtime.block_on(future))
 }
 
 /// Prints a line; a closed pipe is an error and not a panic.

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{DataArgs, print_line};
+use super::{DataArgs, block_on, print_line};
 use crate::auth::{Claims, expiry};
 use crate::clock::now;
 use crate::running::Running;
@@ -45,10 +45,7 @@ pub(super) fn run(args: ServeArgs) -> Result<()> {
     if args.dev {
         require_loopback(&settings.listen)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Error::quota("no_thread", format!("the system refuses threads for the server ({error}): end other work"))
-    })?;
-    runtime.block_on(serve(settings, args.dev))
+    block_on(serve(settings, args.dev))?
 }
 
 async fn serve(settings: Settings, is_dev: bool) -> Result<()> {

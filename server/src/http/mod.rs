@@ -1,16 +1,18 @@
 //! HTTP: health, and the doors to sync and SQL.
 
 pub mod error;
+pub mod json;
+pub mod sql;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use kalamdb_core::{Error, Result};
 use kalamdb_sync::wire::MESSAGE_BYTES_MAX;
 
@@ -20,8 +22,10 @@ use error::Failure;
 
 /// The routes of a server.
 pub fn router(node: Arc<Node>) -> Router {
+    let body = DefaultBodyLimit::max(node.settings.body_bytes_max);
     Router::new()
         .route("/v1/sync", any(sync))
+        .route("/v1/sql", post(sql::post).layer(body))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)

@@ -25,11 +25,8 @@ impl TestServer {
 
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> TestServer {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut settings = Settings {
-            listen: "127.0.0.1:0".to_owned(),
-            data_dir: folder.path().join("data"),
-            ..Settings::default()
-        };
+        let mut settings =
+            Settings { listen: "127.0.0.1:0".to_owned(), data_dir: folder.path().join("data"), ..Settings::default() };
         change(&mut settings);
         let running = Running::start(settings).await.expect("the server starts");
         TestServer { running, folder }
