@@ -53,12 +53,16 @@ pub fn constant(expr: &Expr, constants: &Constants<'_>) -> Result<Option<Constan
             ast::Value::SingleQuotedString(text) => typed_text(text, &typed.data_type)?,
             _ => None,
         },
-        Expr::Cast { kind: ast::CastKind::Cast | ast::CastKind::DoubleColon, expr, data_type, array: false, format: None } => {
-            match constant(expr, constants)? {
-                Some(Constant::Value(Datum::Text(text))) => typed_text(&text, data_type)?,
-                _ => None,
-            }
-        }
+        Expr::Cast {
+            kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
+            expr,
+            data_type,
+            array: false,
+            format: None,
+        } => match constant(expr, constants)? {
+            Some(Constant::Value(Datum::Text(text))) => typed_text(&text, data_type)?,
+            _ => None,
+        },
         Expr::Function(function) => statement_function(function, constants).map(Constant::Value),
         _ => None,
     })
@@ -147,9 +151,10 @@ impl Constant {
     /// Kind `invalid` for text that is no value of a UUID, date or time type.
     pub fn compare(self, ty: Type) -> Result<Option<Value>> {
         Ok(match (self, ty) {
-            (Constant::Number(text), Type::SmallInt | Type::Int | Type::BigInt | Type::Decimal { .. } | Type::Double) => {
-                Value::parse(ty, &text).ok()
-            }
+            (
+                Constant::Number(text),
+                Type::SmallInt | Type::Int | Type::BigInt | Type::Decimal { .. } | Type::Double,
+            ) => Value::parse(ty, &text).ok(),
             (Constant::Number(text), Type::Real) => {
                 text.parse().ok().and_then(|double: f64| Value::Double(double).convert(Type::Real))
             }

@@ -170,9 +170,10 @@ impl Translator<'_> {
                 _ => Ok(None),
             },
             ast::Expr::Function(function) => match length_argument(function) {
-                Some(argument) => Ok(self.operand(argument)?.filter(|operand| operand.ty == Type::Text).map(|operand| {
-                    Operand { expr: Expr::Length(Box::new(operand.expr)), ty: Type::Int }
-                })),
+                Some(argument) => Ok(self
+                    .operand(argument)?
+                    .filter(|operand| operand.ty == Type::Text)
+                    .map(|operand| Operand { expr: Expr::Length(Box::new(operand.expr)), ty: Type::Int })),
                 None => Ok(None),
             },
             _ => Ok(None),

@@ -23,7 +23,7 @@ mod show;
 pub mod system;
 pub mod types;
 
-pub use backend::{Backend, Committed, StorageLocation};
+pub use backend::{Backend, Committed, DeviceBackend, Role, ServerBackend, StorageLocation};
 pub use result::{ResultColumn, StatementResult};
 pub use session::Session;
 pub use system::SystemTable;

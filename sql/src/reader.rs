@@ -67,7 +67,8 @@ impl Reader {
     }
 
     fn refuse<T>(&self) -> Result<T> {
-        let message = "this build has no query engine: it answers queries of one table over the closed list of expressions";
+        let message =
+            "this build has no query engine: it answers queries of one table over the closed list of expressions";
         Err(kalamdb_core::Error::invalid("needs_engine", message))
     }
 
@@ -83,7 +84,14 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::rows`].
-    pub async fn explain(&mut self, _: View, _: &Query, _: ExplainMode, _: &[Value], _: Now) -> Result<StatementResult> {
+    pub async fn explain(
+        &mut self,
+        _: View,
+        _: &Query,
+        _: ExplainMode,
+        _: &[Value],
+        _: Now,
+    ) -> Result<StatementResult> {
         self.refuse()
     }
 }

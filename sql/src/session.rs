@@ -100,7 +100,10 @@ impl Session {
 
     fn begin(&mut self) -> Result<StatementResult> {
         if self.in_transaction() {
-            return Err(Error::invalid("transaction_open", "a transaction is open already: COMMIT or ROLLBACK it first"));
+            return Err(Error::invalid(
+                "transaction_open",
+                "a transaction is open already: COMMIT or ROLLBACK it first",
+            ));
         }
         self.transaction = Some(self.backend.begin()?);
         Ok(StatementResult::done("BEGIN"))
@@ -141,7 +144,12 @@ impl Session {
         }
     }
 
-    async fn write_in(&mut self, tx: &mut Transaction, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+    async fn write_in(
+        &mut self,
+        tx: &mut Transaction,
+        statement: &Statement,
+        params: &[Value],
+    ) -> Result<StatementResult> {
         let mut writer = Writer { tx, params, backend: &*self.backend, reader: &mut self.reader };
         let (tag, affected) = match statement {
             Statement::Insert(insert) => ("INSERT", dml::insert(&mut writer, insert).await?),

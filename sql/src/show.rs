@@ -46,7 +46,8 @@ fn describe(view: &View, backend: &dyn Backend, name: &TableName) -> Result<Stat
         Some(table) => table.columns().iter().zip(1..).map(system_column).collect(),
         None => {
             view.catalog().table_named(&name.namespace, &name.table)?;
-            let of_table = |row: &Vec<Value>| row.starts_with(&[Value::text(&name.namespace), Value::text(&name.table)]);
+            let of_table =
+                |row: &Vec<Value>| row.starts_with(&[Value::text(&name.namespace), Value::text(&name.table)]);
             let all = SystemTable::Columns.rows(view.catalog(), backend)?;
             all.into_iter().filter(of_table).map(|row| row.into_iter().skip(2).collect()).collect()
         }

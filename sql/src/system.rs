@@ -98,9 +98,13 @@ impl SystemTable {
                 ("primary_key_position", Int),
             ],
             SystemTable::Users => &[("user_id", Text), ("space", BigInt)],
-            SystemTable::Devices => {
-                &[("device_id", Text), ("number", BigInt), ("last_mutation", BigInt), ("last_seq", BigInt)]
-            }
+            SystemTable::Devices => &[
+                ("device_id", Text),
+                ("number", BigInt),
+                ("last_mutation", BigInt),
+                ("durable_seq", BigInt),
+                ("seen_at", Timestamp),
+            ],
             SystemTable::StorageLocations => &[("name", Text), ("url", Text), ("options", Json), ("used_by", BigInt)],
             SystemTable::Jobs => &[
                 ("job_id", Text),
@@ -115,9 +119,13 @@ impl SystemTable {
                 ("result", Json),
                 ("error", Text),
             ],
-            SystemTable::LiveQueries => {
-                &[("query_id", Text), ("device_id", Text), ("sql", Text), ("started_at", Timestamp), ("changes", BigInt)]
-            }
+            SystemTable::LiveQueries => &[
+                ("query_id", Text),
+                ("device_id", Text),
+                ("sql", Text),
+                ("started_at", Timestamp),
+                ("changes", BigInt),
+            ],
             SystemTable::Segments => &[
                 ("table_name", Text),
                 ("path", Text),
@@ -170,7 +178,8 @@ fn table_row(table: &Table) -> Vec<Value> {
         Some(Location::Template(template)) => (Value::text(template), Datum::Null),
         Some(Location::Reference(name)) => (Datum::Null, Value::text(name.as_str())),
     };
-    let index = |index: &kalamdb_core::catalog::IndexDef| format!("{} ({})", index.name, column_list(table, &index.columns));
+    let index =
+        |index: &kalamdb_core::catalog::IndexDef| format!("{} ({})", index.name, column_list(table, &index.columns));
     let indexes: Vec<String> = table.indexes.iter().map(index).collect();
     vec![
         number(table.id.0),
@@ -192,7 +201,9 @@ fn table_row(table: &Table) -> Vec<Value> {
 pub fn show_default(default: &Default) -> String {
     match default {
         Default::Literal(Datum::Null) => "NULL".into(),
-        Default::Literal(value @ (Datum::Boolean(_) | Datum::SmallInt(_) | Datum::Int(_) | Datum::BigInt(_))) => value.to_string(),
+        Default::Literal(value @ (Datum::Boolean(_) | Datum::SmallInt(_) | Datum::Int(_) | Datum::BigInt(_))) => {
+            value.to_string()
+        }
         Default::Literal(value @ (Datum::Real(_) | Datum::Double(_) | Datum::Decimal { .. } | Datum::Counter(_))) => {
             value.to_string()
         }

@@ -26,10 +26,14 @@ pub fn sql_type(ty: &DataType) -> Result<Type> {
         | DataType::Float64
         | DataType::Float(ExactNumberInfo::None) => Type::Double,
         DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info) => decimal(ty, info)?,
-        DataType::Text | DataType::String(None) | DataType::Varchar(None) | DataType::CharacterVarying(None) => Type::Text,
-        DataType::Bytes(None) | DataType::Bytea | DataType::Blob(None) | DataType::Binary(None) | DataType::Varbinary(None) => {
-            Type::Bytes
+        DataType::Text | DataType::String(None) | DataType::Varchar(None) | DataType::CharacterVarying(None) => {
+            Type::Text
         }
+        DataType::Bytes(None)
+        | DataType::Bytea
+        | DataType::Blob(None)
+        | DataType::Binary(None)
+        | DataType::Varbinary(None) => Type::Bytes,
         DataType::Date | DataType::Date32 => Type::Date,
         DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => Type::Time,
         DataType::Timestamp(None | Some(6), _) => Type::Timestamp,

@@ -67,8 +67,10 @@ fn check_count(table: &Table, rows: usize) -> Result<()> {
     if rows <= TRANSACTION_OPS_MAX {
         return Ok(());
     }
-    let message =
-        format!("{rows} rows for table `{}`: a transaction takes at most {TRANSACTION_OPS_MAX}, split them", table.full_name());
+    let message = format!(
+        "{rows} rows for table `{}`: a transaction takes at most {TRANSACTION_OPS_MAX}, split them",
+        table.full_name()
+    );
     Err(Error::quota("transaction_too_large", message))
 }
 

@@ -82,7 +82,8 @@ impl Writer<'_> {
 /// A column that a statement writes to.
 fn written_column<'a>(table: &'a Table, name: &str) -> Result<&'a ColumnDef> {
     if SYSTEM_COLUMNS.contains(&name) {
-        let message = format!("column `{name}` of table `{}` is a system column: it cannot be written", table.full_name());
+        let message =
+            format!("column `{name}` of table `{}` is a system column: it cannot be written", table.full_name());
         return Err(Error::invalid("system_column", message));
     }
     table.column_named(name).ok_or_else(|| {

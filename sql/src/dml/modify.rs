@@ -107,7 +107,9 @@ impl Target {
         }
         let value = match &assignment.value {
             None => NewValue::Constant(default_literal(table, &column)?),
-            Some(expr) => new_value(writer, table, alias, &column, expr).map_err(|error| in_column(error, table, &column))?,
+            Some(expr) => {
+                new_value(writer, table, alias, &column, expr).map_err(|error| in_column(error, table, &column))?
+            }
         };
         Ok(Target { column, value })
     }
@@ -121,14 +123,25 @@ impl Target {
                 let step = computed.next().unwrap_or(Datum::Null);
                 match step.convert(Type::BigInt) {
                     Some(Datum::BigInt(delta)) => Change::Add(counter_step(delta, *sign == Sign::Minus)?),
-                    _ => return Err(Error::invalid("wrong_type", format!("a COUNTER grows by an integer, not by {step}"))),
+                    _ => {
+                        return Err(Error::invalid(
+                            "wrong_type",
+                            format!("a COUNTER grows by an integer, not by {step}"),
+                        ));
+                    }
                 }
             }
         })
     }
 }
 
-fn new_value(writer: &Writer<'_>, table: &Table, alias: Option<&str>, column: &ColumnDef, expr: &ast::Expr) -> Result<NewValue> {
+fn new_value(
+    writer: &Writer<'_>,
+    table: &Table,
+    alias: Option<&str>,
+    column: &ColumnDef,
+    expr: &ast::Expr,
+) -> Result<NewValue> {
     let constants = writer.constants();
     if let Some(value) = constant(expr, &constants)? {
         return value.store(column.ty).map(NewValue::Constant);
@@ -154,7 +167,9 @@ pub(super) fn counter_addition<'a>(
     let is_column = |expr: &ast::Expr| match expr {
         ast::Expr::Identifier(name) => ident(name) == column.name.as_str(),
         ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-            [.., table, name] => qualifiers.contains(&Some(ident(table).as_str())) && ident(name) == column.name.as_str(),
+            [.., table, name] => {
+                qualifiers.contains(&Some(ident(table).as_str())) && ident(name) == column.name.as_str()
+            }
             _ => false,
         },
         _ => false,

@@ -100,7 +100,12 @@ impl Upsert {
         row
     }
 
-    fn patch(&self, assignments: &[(ColumnId, Source)], present: Option<&[Value]>, excluded: &[Value]) -> Result<Patch> {
+    fn patch(
+        &self,
+        assignments: &[(ColumnId, Source)],
+        present: Option<&[Value]>,
+        excluded: &[Value],
+    ) -> Result<Patch> {
         let mut patch = Patch::new();
         for (id, source) in assignments {
             let Some(column) = self.table.column(*id) else { continue };
@@ -150,26 +155,35 @@ fn value_of(source: &Source, present: Option<&[Value]>, excluded: &[Value]) -> O
 
 fn check_target(table: &Table, conflict: &OnConflict) -> Result<()> {
     let Some(target) = &conflict.target else { return Ok(()) };
-    let mut ids = target.iter().map(|name| written_column(table, name).map(|column| column.id)).collect::<Result<Vec<_>>>()?;
+    let mut ids =
+        target.iter().map(|name| written_column(table, name).map(|column| column.id)).collect::<Result<Vec<_>>>()?;
     let mut key = table.primary_key.clone();
     ids.sort_unstable();
     key.sort_unstable();
     if ids == key {
         return Ok(());
     }
-    let message = format!("ON CONFLICT ({}): only the primary key of table `{}` is unique", target.join(", "), table.full_name());
+    let message =
+        format!("ON CONFLICT ({}): only the primary key of table `{}` is unique", target.join(", "), table.full_name());
     Err(Error::invalid("invalid_conflict_target", message))
 }
 
 fn compile(writer: &Writer<'_>, table: &Table, assignment: &Assignment) -> Result<(ColumnId, Source)> {
     let column = written_column(table, &assignment.column)?;
     if table.is_key(column.id) {
-        let message = format!("column `{}` belongs to the primary key of table `{}`: it cannot be assigned", column.name, table.full_name());
+        let message = format!(
+            "column `{}` belongs to the primary key of table `{}`: it cannot be assigned",
+            column.name,
+            table.full_name()
+        );
         return Err(Error::invalid("key_update", message));
     }
-    let Some(expr) = &assignment.value else { return Ok((column.id, Source::Constant(default_literal(table, column)?))) };
+    let Some(expr) = &assignment.value else {
+        return Ok((column.id, Source::Constant(default_literal(table, column)?)));
+    };
     if column.ty == Type::Counter
-        && let Some((expr, negative)) = super::modify::counter_addition(expr, column, &[None, Some(table.name.as_str())])
+        && let Some((expr, negative)) =
+            super::modify::counter_addition(expr, column, &[None, Some(table.name.as_str())])
     {
         let source = Box::new(source(writer, table, expr, Type::BigInt)?);
         return Ok((column.id, Source::Add(Step { source, negative })));
@@ -195,7 +209,9 @@ fn source(writer: &Writer<'_>, table: &Table, expr: &ast::Expr, ty: Type) -> Res
         Some(EXCLUDED) => Ok(Source::Excluded(id)),
         None => Ok(Source::Present(id)),
         Some(own) if own == table.name.as_str() => Ok(Source::Present(id)),
-        Some(other) => Err(Error::invalid("unknown_table", format!("DO UPDATE knows the table and `excluded`, not `{other}`"))),
+        Some(other) => {
+            Err(Error::invalid("unknown_table", format!("DO UPDATE knows the table and `excluded`, not `{other}`")))
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
@@ -54,8 +55,12 @@ impl ColumnBuilder {
             Type::BigInt | Type::Counter => Kind::BigInt(Int64Builder::with_capacity(rows)),
             Type::Real => Kind::Real(Float32Builder::with_capacity(rows)),
             Type::Double => Kind::Double(Float64Builder::with_capacity(rows)),
-            Type::Decimal { .. } => Kind::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(arrow_type(ty))),
-            Type::Text | Type::Uuid | Type::Json | Type::Document => Kind::Text(StringBuilder::with_capacity(rows, rows * 16)),
+            Type::Decimal { .. } => {
+                Kind::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(arrow_type(ty)))
+            }
+            Type::Text | Type::Uuid | Type::Json | Type::Document => {
+                Kind::Text(StringBuilder::with_capacity(rows, rows * 16))
+            }
             Type::Bytes => Kind::Bytes(BinaryBuilder::with_capacity(rows, rows * 16)),
             Type::Date => Kind::Date(Date32Builder::with_capacity(rows)),
             Type::Time => Kind::Time(Time64MicrosecondBuilder::with_capacity(rows)),
@@ -128,7 +133,8 @@ impl ColumnBuilder {
 
 /// The columns of a result; what has no type here reads as TEXT.
 pub fn result_columns(schema: &SchemaRef) -> Vec<ResultColumn> {
-    let column = |field: &Arc<Field>| ResultColumn { name: field.name().clone(), ty: kalam_type(field).unwrap_or(Type::Text) };
+    let column =
+        |field: &Arc<Field>| ResultColumn { name: field.name().clone(), ty: kalam_type(field).unwrap_or(Type::Text) };
     schema.fields().iter().map(column).collect()
 }
 
@@ -167,7 +173,8 @@ fn read_column(array: &ArrayRef, ty: Type, rows: &mut [Vec<Value>]) -> Result<()
 /// Lists, structs, intervals and the like, as text.
 fn read_shown(array: &ArrayRef, rows: &mut [Vec<Value>]) -> Result<()> {
     let options = FormatOptions::default().with_null("NULL");
-    let formatter = ArrayFormatter::try_new(array, &options).map_err(|error| super::errors::from_datafusion(error.into()))?;
+    let formatter =
+        ArrayFormatter::try_new(array, &options).map_err(|error| super::errors::from_datafusion(error.into()))?;
     for (at, row) in rows.iter_mut().enumerate() {
         row.push(if array.is_null(at) { Datum::Null } else { Datum::Text(formatter.value(at).to_string()) });
     }
@@ -182,7 +189,9 @@ fn value_at(array: &ArrayRef, at: usize, ty: Type) -> Result<Value> {
         Type::BigInt | Type::Counter => Datum::BigInt(array.as_primitive::<Int64Type>().value(at)),
         Type::Real => Datum::Real(canonical_f32(array.as_primitive::<Float32Type>().value(at))),
         Type::Double => Datum::Double(canonical_f64(array.as_primitive::<Float64Type>().value(at))),
-        Type::Decimal { scale, .. } => Datum::Decimal { unscaled: array.as_primitive::<Decimal128Type>().value(at), scale },
+        Type::Decimal { scale, .. } => {
+            Datum::Decimal { unscaled: array.as_primitive::<Decimal128Type>().value(at), scale }
+        }
         Type::Text | Type::Document => Datum::Text(array.as_string::<i32>().value(at).to_string()),
         Type::Json => Datum::Json(array.as_string::<i32>().value(at).to_string()),
         Type::Uuid => Value::parse(Type::Uuid, array.as_string::<i32>().value(at))?,
@@ -233,7 +242,9 @@ pub fn comparable(scalar: &ScalarValue, ty: Type) -> Option<Value> {
         (ScalarValue::Int64(Some(v)), Type::BigInt) => Datum::BigInt(*v),
         (ScalarValue::Float32(Some(v)), Type::Real) => Datum::Real(canonical_f32(*v)),
         (ScalarValue::Float64(Some(v)), Type::Double) => Datum::Double(canonical_f64(*v)),
-        (ScalarValue::Decimal128(Some(v), _, found), Type::Decimal { scale, .. }) if u8::try_from(*found) == Ok(scale) => {
+        (ScalarValue::Decimal128(Some(v), _, found), Type::Decimal { scale, .. })
+            if u8::try_from(*found) == Ok(scale) =>
+        {
             Datum::Decimal { unscaled: *v, scale }
         }
         (ScalarValue::Utf8(Some(v)) | ScalarValue::LargeUtf8(Some(v)) | ScalarValue::Utf8View(Some(v)), Type::Text) => {

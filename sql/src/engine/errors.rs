@@ -27,7 +27,9 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::NotImplemented(text) => Error::invalid("unsupported", lower(text)),
         DataFusionError::SQL(parser, _) => crate::parse::syntax((**parser).clone()),
         DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
-        DataFusionError::Plan(text) | DataFusionError::Configuration(text) => Error::invalid("invalid_query", lower(text)),
+        DataFusionError::Plan(text) | DataFusionError::Configuration(text) => {
+            Error::invalid("invalid_query", lower(text))
+        }
         DataFusionError::Execution(text) => Error::invalid("invalid_value", lower(text)),
         DataFusionError::Collection(all) => match all.first() {
             Some(DataFusionError::SchemaError(schema, _)) => from_schema(schema),
@@ -54,7 +56,10 @@ fn from_schema(error: &SchemaError) -> Error {
             Error::invalid("ambiguous_column", message)
         }
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            Error::invalid("duplicate_column", format!("column `{name}` stands twice: give one of them another name with AS"))
+            Error::invalid(
+                "duplicate_column",
+                format!("column `{name}` stands twice: give one of them another name with AS"),
+            )
         }
     }
 }

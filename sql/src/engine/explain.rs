@@ -14,7 +14,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::query`].
-    pub async fn explain(&mut self, view: View, query: &Query, mode: ExplainMode, params: &[Value], now: Now) -> Result<Answer> {
+    pub async fn explain(
+        &mut self,
+        view: View,
+        query: &Query,
+        mode: ExplainMode,
+        params: &[Value],
+        now: Now,
+    ) -> Result<Answer> {
         let plan = self.plan(view, query, params, now).await?;
         let optimized = self.state.optimize(&plan).map_err(from_datafusion)?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;

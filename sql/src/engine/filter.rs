@@ -31,9 +31,7 @@ impl Pushdown<'_> {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => self.compare(left, comparison(*op)?, right),
             Expr::Not(inner) => Some(CoreExpr::Not(Box::new(self.translate(inner)?))),
             Expr::IsNull(inner) => Some(CoreExpr::IsNull(Box::new(self.operand(inner)?.0))),
-            Expr::IsNotNull(inner) => {
-                Some(CoreExpr::Not(Box::new(CoreExpr::IsNull(Box::new(self.operand(inner)?.0)))))
-            }
+            Expr::IsNotNull(inner) => Some(CoreExpr::Not(Box::new(CoreExpr::IsNull(Box::new(self.operand(inner)?.0))))),
             Expr::Between(Between { expr, negated, low, high }) => {
                 let low = self.compare(expr, Comparison::GreaterOrEqual, low)?;
                 let high = self.compare(expr, Comparison::LessOrEqual, high)?;

@@ -160,7 +160,9 @@ fn rename(columns: &mut [ResultColumn], query: &ast::Query) {
             _ => return,
         }
     };
-    let Some(names) = select.projection.iter().map(crate::parse::result_name).collect::<Option<Vec<_>>>() else { return };
+    let Some(names) = select.projection.iter().map(crate::parse::result_name).collect::<Option<Vec<_>>>() else {
+        return;
+    };
     if names.len() == columns.len() {
         columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
     }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 use kalamdb_core::catalog::{Catalog, Table};
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select, SelectItem,
-    SetExpr, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut, visit_expressions,
+    Distinct, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, Select,
+    SelectItem, SetExpr, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 use crate::parse::ident;
@@ -103,9 +103,8 @@ fn append(query: &mut Query, rest: Vec<Expr>) {
     if rest.is_empty() {
         return;
     }
-    let order = query
-        .order_by
-        .get_or_insert_with(|| OrderBy { kind: OrderByKind::Expressions(Vec::new()), interpolate: None });
+    let order =
+        query.order_by.get_or_insert_with(|| OrderBy { kind: OrderByKind::Expressions(Vec::new()), interpolate: None });
     if let OrderByKind::Expressions(list) = &mut order.kind {
         let options = OrderByOptions { asc: None, nulls_first: None };
         list.extend(rest.into_iter().map(|expr| OrderByExpr { expr, options: options.clone(), with_fill: None }));
@@ -155,7 +154,8 @@ impl Completer<'_> {
     fn has_aggregate(&self, projection: &[SelectItem]) -> bool {
         let found = visit_expressions(&projection.to_vec(), |expr| match expr {
             Expr::Function(function) if function.over.is_none() => {
-                let name = function.name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_ascii_lowercase());
+                let name =
+                    function.name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_ascii_lowercase());
                 match name.is_some_and(|name| self.state.aggregate_functions().contains_key(&name)) {
                     true => ControlFlow::Break(()),
                     false => ControlFlow::Continue(()),
@@ -183,7 +183,8 @@ fn leftmost(body: &SetExpr) -> Option<&Select> {
 
 /// `1, 2, …` for each column of a select list; none if it has a `*`.
 fn ordinals(projection: &[SelectItem]) -> Vec<Expr> {
-    let has_star = projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let has_star =
+        projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     if has_star {
         return Vec::new();
     }

@@ -65,7 +65,9 @@ pub fn kalam_type(field: &Field) -> Option<Type> {
         DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Type::BigInt,
         DataType::Float16 | DataType::Float32 => Type::Real,
         DataType::Float64 => Type::Double,
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) | DataType::Decimal128(precision, scale) => {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale) => {
             Type::Decimal { precision: *precision, scale: u8::try_from(*scale).ok()? }
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {

@@ -10,7 +10,8 @@ use kalamdb_core::{Error, Result};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     ExcludeSelectItem, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use super::order::{Relation, relations};
@@ -74,7 +75,9 @@ impl Hider<'_> {
                     let relation = relations.iter().find(|relation| is_called(relation, &name));
                     select.projection.push(match relation {
                         Some(relation) => self.all_of(relation),
-                        None => SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options),
+                        None => {
+                            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
+                        }
                     });
                 }
                 other => select.projection.push(other),

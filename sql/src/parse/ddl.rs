@@ -122,7 +122,9 @@ fn drop(parser: &mut Parser<'_>) -> Result<Ddl> {
         Some(clause @ ("CASCADE" | "RESTRICT" | "PURGE")) => {
             Err(unsupported(&format!("{clause} is not supported: drop what depends on it first")))
         }
-        _ if parser.peek_token_ref().token == Token::Comma => Err(unsupported("DROP takes one name: write one statement for each")),
+        _ if parser.peek_token_ref().token == Token::Comma => {
+            Err(unsupported("DROP takes one name: write one statement for each"))
+        }
         _ => Ok(ddl),
     }
 }
@@ -175,7 +177,9 @@ fn storage_location(parser: &mut Parser<'_>) -> Result<StorageLocation> {
 
 fn refuse<T>(parser: &mut Parser<'_>, verb: &str, known: &str) -> Result<T> {
     match peek_word(parser) {
-        Some(what) => Err(Error::invalid("unsupported", format!("{verb} {what} is not supported: there is {verb} {known}"))),
+        Some(what) => {
+            Err(Error::invalid("unsupported", format!("{verb} {what} is not supported: there is {verb} {known}")))
+        }
         None => {
             let next = parser.peek_token();
             parser.expected(known, next).map_err(syntax)

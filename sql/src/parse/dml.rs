@@ -6,7 +6,10 @@ use sqlparser::parser::Parser;
 
 use super::query::{check, check_expr};
 use super::words::to_table_name;
-use super::{Assignment, Delete, Insert, InsertSource, OnConflict, Statement, TableName, Update, column_name, ident, syntax, unsupported};
+use super::{
+    Assignment, Delete, Insert, InsertSource, OnConflict, Statement, TableName, Update, column_name, ident, syntax,
+    unsupported,
+};
 
 /// Parses a statement that begins with INSERT, UPDATE or DELETE.
 pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
@@ -66,7 +69,8 @@ fn narrow_insert(insert: ast::Insert) -> Result<Insert> {
 
 fn insert_source(source: Option<Box<ast::Query>>) -> Result<InsertSource> {
     let Some(query) = source else { return Ok(InsertSource::Defaults) };
-    let bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let bare =
+        query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
     match *query {
         ast::Query { body, .. } if bare && matches!(*body, SetExpr::Values(_)) => {
             let SetExpr::Values(values) = *body else { return Ok(InsertSource::Defaults) };
@@ -80,7 +84,9 @@ fn insert_source(source: Option<Box<ast::Query>>) -> Result<InsertSource> {
 /// The expression of a value; `None` for `DEFAULT`.
 fn value(expr: Expr) -> Result<Option<Expr>> {
     match &expr {
-        Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default") => return Ok(None),
+        Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default") => {
+            return Ok(None);
+        }
         _ => check_expr(&expr)?,
     }
     Ok(Some(expr))

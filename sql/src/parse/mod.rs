@@ -20,8 +20,8 @@ use sqlparser::tokenizer::Token;
 pub use cache::{CACHED_SCRIPTS_MAX, ScriptCache};
 pub use query::{result_name, select_of};
 pub use statement::{
-    Assignment, Ddl, Delete, ExplainMode, Insert, InsertSource, OnConflict, OptionChanges, Query, Script, Show, Statement,
-    TableChange, TableName, Update,
+    Assignment, Ddl, Delete, ExplainMode, Insert, InsertSource, OnConflict, OptionChanges, Query, Script, Show,
+    Statement, TableChange, TableName, Update,
 };
 pub use words::{column_name, ident};
 
@@ -95,12 +95,13 @@ fn statement(parser: &mut Parser<'_>) -> Result<Statement> {
         "USE" | "SET" => {
             Err(unsupported(&format!("{first} is not supported: write the namespace with each table, as in app.notes")))
         }
-        "SELECT" | "WITH" | "VALUES" | "" | "TABLE" => query::parse(parser).map(|query| Statement::Query(Box::new(query))),
-        "TRUNCATE" => Err(unsupported("TRUNCATE is not supported: use DELETE FROM without WHERE")),
-        "MERGE" | "REPLACE" | "COPY" | "GRANT" | "REVOKE" | "ANALYZE" | "VACUUM" | "PREPARE" | "DECLARE" | "FETCH" | "CALL"
-        | "LOCK" | "SAVEPOINT" | "RELEASE" | "CACHE" | "LOAD" | "ATTACH" | "PRAGMA" | "COMMENT" | "RESET" | "LISTEN" => {
-            Err(unsupported(&format!("{first} is not supported: docs/sql.md lists the statements")))
+        "SELECT" | "WITH" | "VALUES" | "" | "TABLE" => {
+            query::parse(parser).map(|query| Statement::Query(Box::new(query)))
         }
+        "TRUNCATE" => Err(unsupported("TRUNCATE is not supported: use DELETE FROM without WHERE")),
+        "MERGE" | "REPLACE" | "COPY" | "GRANT" | "REVOKE" | "ANALYZE" | "VACUUM" | "PREPARE" | "DECLARE" | "FETCH"
+        | "CALL" | "LOCK" | "SAVEPOINT" | "RELEASE" | "CACHE" | "LOAD" | "ATTACH" | "PRAGMA" | "COMMENT" | "RESET"
+        | "LISTEN" => Err(unsupported(&format!("{first} is not supported: docs/sql.md lists the statements"))),
         _ => {
             let next = parser.peek_token();
             parser.expected("a statement", next).map_err(syntax)

@@ -75,7 +75,10 @@ fn check_template(template: &str) -> Result<()> {
         rest = rest.replace(variable, "");
     }
     if rest.contains("${") {
-        return Err(invalid_location(template, "has an unknown variable: use ${user_id}, ${namespace} and ${table_name}"));
+        return Err(invalid_location(
+            template,
+            "has an unknown variable: use ${user_id}, ${namespace} and ${table_name}",
+        ));
     }
     Ok(())
 }
@@ -98,7 +101,8 @@ pub(super) fn check_storage_url(url: &str) -> Result<()> {
     if url.contains("${") {
         return Err(invalid_location(url, "is a storage location: variables stand in the LOCATION of tables"));
     }
-    let known = ["file:///", "s3://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    let known =
+        ["file:///", "s3://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
     if known { Ok(()) } else { Err(invalid_location(url, "must begin with file:/// or s3:// and name a place there")) }
 }
 
@@ -168,7 +172,8 @@ pub(super) fn storage_options(parser: &mut Parser<'_>) -> Result<Vec<(String, St
     match options.iter().find(|(option, _)| !matches!(option.as_str(), "endpoint" | "region")) {
         None => Ok(options),
         Some((option, _)) => {
-            let message = format!("option `{option}` of a storage location is not supported: there are endpoint and region");
+            let message =
+                format!("option `{option}` of a storage location is not supported: there are endpoint and region");
             Err(unsupported(&message))
         }
     }
@@ -189,7 +194,8 @@ pub(super) fn storage_url(parser: &mut Parser<'_>) -> Result<String> {
 pub(super) fn duration(text: &str) -> Result<u64> {
     let invalid = || {
         let shown: String = text.chars().take(60).collect();
-        let message = format!("duration {shown:?} is not valid: write '30s', '5 minutes', '12h' or '7d', at most ten years");
+        let message =
+            format!("duration {shown:?} is not valid: write '30s', '5 minutes', '12h' or '7d', at most ten years");
         Error::invalid("invalid_duration", message)
     };
     let mut total: u64 = 0;

@@ -62,9 +62,13 @@ impl Visitor for Survey {
     fn pre_visit_query(&mut self, query: &ast::Query) -> Flow {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.common.insert(ident(&cte.alias.name));
-            refuse_any(&[(cte.from.is_some(), "FROM behind a WITH query"), (cte.materialized.is_some(), "MATERIALIZED")])?;
+            refuse_any(&[
+                (cte.from.is_some(), "FROM behind a WITH query"),
+                (cte.materialized.is_some(), "MATERIALIZED"),
+            ])?;
         }
-        let writes = matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
+        let writes =
+            matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
         let limit_by = match &query.limit_clause {
             Some(ast::LimitClause::LimitOffset { limit_by, .. }) => !limit_by.is_empty(),
             _ => false,
@@ -78,7 +82,10 @@ impl Visitor for Survey {
             (!query.pipe_operators.is_empty(), "|>"),
             (limit_by, "LIMIT BY"),
             (query.order_by.as_ref().is_some_and(|order| order.interpolate.is_some()), "INTERPOLATE"),
-            (query.fetch.as_ref().is_some_and(|fetch| fetch.with_ties || fetch.percent), "FETCH … PERCENT or WITH TIES"),
+            (
+                query.fetch.as_ref().is_some_and(|fetch| fetch.with_ties || fetch.percent),
+                "FETCH … PERCENT or WITH TIES",
+            ),
         ])
     }
 
@@ -101,15 +108,17 @@ impl Visitor for Survey {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
         match factor {
-            TableFactor::Table { with_hints, version, partitions, json_path, sample, index_hints, alias, .. } => refuse_any(&[
-                (!with_hints.is_empty(), "WITH (…) behind a table"),
-                (version.is_some(), "FOR SYSTEM_TIME"),
-                (!partitions.is_empty(), "PARTITION"),
-                (json_path.is_some(), "a JSON path behind a table"),
-                (sample.is_some(), "TABLESAMPLE"),
-                (!index_hints.is_empty(), "an index hint"),
-                (alias.as_ref().is_some_and(|alias| alias.at.is_some()), "AT behind an alias"),
-            ]),
+            TableFactor::Table { with_hints, version, partitions, json_path, sample, index_hints, alias, .. } => {
+                refuse_any(&[
+                    (!with_hints.is_empty(), "WITH (…) behind a table"),
+                    (version.is_some(), "FOR SYSTEM_TIME"),
+                    (!partitions.is_empty(), "PARTITION"),
+                    (json_path.is_some(), "a JSON path behind a table"),
+                    (sample.is_some(), "TABLESAMPLE"),
+                    (!index_hints.is_empty(), "an index hint"),
+                    (alias.as_ref().is_some_and(|alias| alias.at.is_some()), "AT behind an alias"),
+                ])
+            }
             TableFactor::Derived { sample, .. } => refuse_any(&[(sample.is_some(), "TABLESAMPLE")]),
             TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => refuse("PIVOT or UNPIVOT"),
             TableFactor::MatchRecognize { .. } => refuse("MATCH_RECOGNIZE"),
@@ -189,7 +198,10 @@ pub fn select_of(
         select.projection = list
             .into_iter()
             .zip(0..)
-            .map(|(expr, at)| ast::SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', format!("value {at}")) })
+            .map(|(expr, at)| ast::SelectItem::ExprWithAlias {
+                expr,
+                alias: Ident::with_quote('"', format!("value {at}")),
+            })
             .collect();
         select.selection = filter;
     }

@@ -67,7 +67,10 @@ fn element(parser: &mut Parser<'_>, body: &mut Body) -> Result<()> {
     let parsed = column(parser)?;
     if parsed.primary_key {
         if !body.primary_key.is_empty() {
-            return Err(Error::invalid("duplicate_clause", "the table has two primary keys: write PRIMARY KEY (a, b) once"));
+            return Err(Error::invalid(
+                "duplicate_clause",
+                "the table has two primary keys: write PRIMARY KEY (a, b) once",
+            ));
         }
         body.primary_key = vec![parsed.column.name.clone()];
     }
@@ -90,7 +93,10 @@ fn table_constraint(parser: &mut Parser<'_>, body: &mut Body) -> Result<()> {
     if words(parser, &["PRIMARY", "KEY"]) {
         let key = name_list(parser)?;
         if !body.primary_key.is_empty() {
-            return Err(Error::invalid("duplicate_clause", "the table has two primary keys: write PRIMARY KEY (a, b) once"));
+            return Err(Error::invalid(
+                "duplicate_clause",
+                "the table has two primary keys: write PRIMARY KEY (a, b) once",
+            ));
         }
         body.primary_key = key;
         return Ok(());
@@ -104,13 +110,17 @@ fn table_constraint(parser: &mut Parser<'_>, body: &mut Body) -> Result<()> {
 
 fn refuse_constraint<T>(parser: &mut Parser<'_>) -> Result<T> {
     match peek_word(parser).as_deref() {
-        Some("UNIQUE") => Err(unsupported("UNIQUE is not supported: devices write offline, so only the primary key is unique")),
+        Some("UNIQUE") => {
+            Err(unsupported("UNIQUE is not supported: devices write offline, so only the primary key is unique"))
+        }
         Some("FOREIGN" | "REFERENCES") => {
             Err(unsupported("FOREIGN KEY is not supported: devices write offline, keep references in the application"))
         }
         Some("GENERATED" | "COLLATE" | "AUTO_INCREMENT" | "AUTOINCREMENT" | "COMMENT") => {
             let clause = peek_word(parser).unwrap_or_default();
-            Err(unsupported(&format!("{clause} is not supported for columns: there are PRIMARY KEY, NOT NULL, DEFAULT and CHECK")))
+            Err(unsupported(&format!(
+                "{clause} is not supported for columns: there are PRIMARY KEY, NOT NULL, DEFAULT and CHECK"
+            )))
         }
         _ => {
             let next = parser.peek_token();
@@ -183,7 +193,10 @@ fn default(parser: &mut Parser<'_>, ty: Type, column: &Name) -> Result<Default> 
         return generated.ok_or_else(|| unsupported_default(column, &expr));
     }
     match constant(&expr, &Constants::LITERALS)? {
-        Some(value) => value.store(ty).map(Default::Literal).map_err(|error| error.context(format!("default of column `{column}`"))),
+        Some(value) => value
+            .store(ty)
+            .map(Default::Literal)
+            .map_err(|error| error.context(format!("default of column `{column}`"))),
         None => Err(unsupported_default(column, &expr)),
     }
 }

@@ -25,10 +25,12 @@ fn number_params(tokens: &mut [TokenWithSpan]) -> Result<usize> {
             *text = format!("${marks}");
             marks
         } else {
-            text.strip_prefix('$').and_then(|number| number.parse().ok()).filter(|number| *number >= 1).ok_or_else(|| {
-                let message = format!("parameter {text} is not supported: write $1, $2, … or ?");
-                Error::invalid("invalid_parameter", message)
-            })?
+            text.strip_prefix('$').and_then(|number| number.parse().ok()).filter(|number| *number >= 1).ok_or_else(
+                || {
+                    let message = format!("parameter {text} is not supported: write $1, $2, … or ?");
+                    Error::invalid("invalid_parameter", message)
+                },
+            )?
         };
         if number > PARAMS_MAX {
             let message = format!("parameter {number}: at most {PARAMS_MAX} are allowed, split the statement");
@@ -74,8 +76,21 @@ fn is_operator(token: &Token) -> bool {
                     .iter()
                     .any(|name| word.value.eq_ignore_ascii_case(name))
         }
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat | Token::DoubleColon => true,
-        Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq | Token::LBracket | Token::Period => true,
+        Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Mod
+        | Token::StringConcat
+        | Token::DoubleColon => true,
+        Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::LBracket
+        | Token::Period => true,
         Token::Arrow | Token::LongArrow | Token::Ampersand | Token::Pipe | Token::Caret | Token::Tilde => true,
         _ => false,
     }

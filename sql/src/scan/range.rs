@@ -193,7 +193,11 @@ mod tests {
 
     #[test]
     fn equal_prefix_and_bound_give_one_range() {
-        let conditions = [compare(0, Comparison::Equal, 7), compare(1, Comparison::Greater, 3), compare(1, Comparison::LessOrEqual, 5)];
+        let conditions = [
+            compare(0, Comparison::Equal, 7),
+            compare(1, Comparison::Greater, 3),
+            compare(1, Comparison::LessOrEqual, 5),
+        ];
         let (depth, found) = ranges(&[ColumnId(0), ColumnId(1)], &conditions.iter().collect::<Vec<_>>()).unwrap();
         assert_eq!((depth.fixed, depth.bounded, found.len()), (1, true, 1));
         for (second, inside) in [(3, false), (4, true), (5, true), (6, false)] {

@@ -67,7 +67,9 @@ impl RowScan {
                 None => columns.iter().position(|column| column.0 == at),
             };
             let slot = slot.and_then(|slot| u32::try_from(slot).ok());
-            slot.ok_or_else(|| Error::internal("missing_cell", format!("a filter names column {at}, which is not read")))
+            slot.ok_or_else(|| {
+                Error::internal("missing_cell", format!("a filter names column {at}, which is not read"))
+            })
         })?;
         Ok(RowScan {
             projection: Projection::new(&table, &columns),

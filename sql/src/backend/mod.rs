@@ -1,10 +1,20 @@
-//! What a session needs of the copy that it runs on: a device's, a server's, or one made for tests.
+//! What a session needs of the copy that it runs on, and the two copies that there are.
+
+mod device;
+mod locations;
+mod server;
 
 use kalamdb_core::catalog::Catalog;
 use kalamdb_core::store::CommitId;
 use kalamdb_core::{ColumnId, MutationId, Name, Now, Result, Seq, TableId, Transaction, UserId, Value, View};
 
 use crate::system::SystemTable;
+
+pub use device::DeviceBackend;
+pub use server::{Role, ServerBackend};
+
+/// The wall clock of a process, passed in because neither core nor SQL reads one.
+pub type Clock = std::sync::Arc<dyn Fn() -> Now + Send + Sync>;
 
 /// What became of a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
