@@ -30,7 +30,7 @@ Examples:
   kalamdb serve --dev                            a server for development, with tokens printed
   kalamdb serve --config /etc/kalamdb.toml       a server for production
   kalamdb token mint --user ada                  a token for the user `ada`
-  kalamdb sql --as ada -c "SELECT 1"             statements in the space of `ada`
+  kalamdb sql --as ada -c 'SELECT 1'             statements in the space of `ada`
   kalamdb config                                 the settings in force";
 
 #[derive(Debug, Subcommand)]

@@ -167,11 +167,8 @@ pub fn encode(results: &[StatementResult]) -> Json {
 }
 
 fn encode_result(result: &StatementResult) -> Json {
-    let columns: Vec<Json> = result
-        .columns
-        .iter()
-        .map(|column| json!({ "name": column.name, "type": column.ty.to_string() }))
-        .collect();
+    let columns: Vec<Json> =
+        result.columns.iter().map(|column| json!({ "name": column.name, "type": column.ty.to_string() })).collect();
     let rows: Vec<Json> = result.rows.iter().map(|row| row.iter().map(to_json).collect()).collect();
     json!({ "command": result.tag, "columns": columns, "rows": rows, "rows_affected": result.affected })
 }
