@@ -105,6 +105,11 @@ pub fn idempotency(space: SpaceId, hash: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The stored answers of all spaces.
+pub fn idempotency_all() -> KeyRange {
+    KeyRange::prefix([IDEMPOTENCY])
+}
+
 /// A named storage location.
 pub fn storage_location(name: &str) -> Vec<u8> {
     let mut out = vec![STORAGE_LOCATION];

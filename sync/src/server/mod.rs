@@ -39,6 +39,8 @@ pub struct Identity {
 pub enum Input {
     /// A binary message came.
     Message(Vec<u8>),
+    /// Something came that is no binary message of an allowed size.
+    Unreadable(Error),
     /// The token of the last [`Output::Verify`] was looked at.
     Verified(Result<Identity>),
     /// Transactions may have been added or become durable, or what was sent may have left.
@@ -138,6 +140,14 @@ impl ServerSession {
         }
     }
 
+    /// The commit that must be durable before the session says more; it wants [`Input::Wake`] then.
+    pub fn waits_for(&self) -> Option<CommitId> {
+        match &self.state {
+            State::Established(session) if session.gate > self.server.store().persisted() => Some(session.gate),
+            State::Opened | State::Verifying(_) | State::Established(_) | State::Closed => None,
+        }
+    }
+
     /// Whether the session has ended; nothing it is fed matters any more.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -147,6 +157,7 @@ impl ServerSession {
     pub fn handle(&mut self, input: Input, now: Now) {
         let handled = match input {
             Input::Message(message) => self.message(&message, now),
+            Input::Unreadable(error) => Err(error),
             Input::Verified(verdict) => self.verified(verdict, now),
             Input::Wake => Ok(()),
             Input::Tick => self.tick(now),
