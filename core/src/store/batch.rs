@@ -3,6 +3,13 @@
 use bytes::Bytes;
 
 use super::{KeyRange, Partition};
+use crate::{Error, Result};
+
+/// The longest key of a store, in bytes; the shortest has one.
+pub const KEY_BYTES_MAX: usize = 64 * 1024;
+
+/// The most bytes of keys and values in one batch.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// One change of a [`WriteBatch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +18,7 @@ pub enum WriteOp {
     Put {
         /// Where.
         partition: Partition,
-        /// The key, at most 64 KiB.
+        /// The key, of 1 to [`KEY_BYTES_MAX`] bytes.
         key: Bytes,
         /// The value.
         value: Bytes,
@@ -95,9 +102,38 @@ impl WriteBatch {
         self.bytes
     }
 
+    /// Whether every store takes this batch. Stores call it before they write.
+    ///
+    /// # Errors
+    /// Kind `invalid` for a key that is empty or longer than [`KEY_BYTES_MAX`]; kind `quota` for a batch of more than
+    /// [`BATCH_BYTES_MAX`] bytes.
+    pub fn check(&self) -> Result<()> {
+        if self.bytes > BATCH_BYTES_MAX {
+            return Err(Error::quota(
+                "batch_too_large",
+                format!("a batch of {} bytes is over the limit of {BATCH_BYTES_MAX}: split it", self.bytes),
+            ));
+        }
+        self.ops.iter().try_for_each(|op| match op {
+            WriteOp::Put { partition, key, .. } | WriteOp::Delete { partition, key } => check_key(*partition, key),
+            WriteOp::DeleteRange { .. } => Ok(()),
+        })
+    }
+
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+}
+
+fn check_key(partition: Partition, key: &[u8]) -> Result<()> {
+    match key.len() {
+        0 => Err(Error::invalid("empty_key", format!("a key of `{partition}` is empty: give it at least one byte"))),
+        1..=KEY_BYTES_MAX => Ok(()),
+        bytes => Err(Error::invalid(
+            "key_too_long",
+            format!("a key of `{partition}` has {bytes} bytes, the limit is {KEY_BYTES_MAX}: shorten it"),
+        )),
     }
 }
 

@@ -127,6 +127,7 @@ impl Store for FaultyStore {
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<CommitId> {
+        batch.check()?;
         let mut state = self.state.lock();
         state.check()?;
         let id = CommitId(state.last.0 + 1);
@@ -185,3 +186,6 @@ impl Store for FaultyStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<CommitId> {
+        batch.check()?;
         let mut state = self.state.write();
         if state.closed {
             return Err(closed());

@@ -5,7 +5,7 @@
 //! writers is the caller's business.
 //!
 //! # Guarantees
-//! Each of them is checked by [`conformance`] for every implementation.
+//! Each of them is checked by one suite, `conformance` (feature `testing`), for every implementation.
 //!
 //! 1. *Atomic*: a batch is applied whole or not at all, in the order of its operations, also across crashes.
 //! 2. *Visible*: a snapshot taken after [`Store::commit`] returned sees the batch.
@@ -17,9 +17,11 @@
 //!    what was persisted stays readable.
 
 mod batch;
+#[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod cow;
 mod faulty;
+mod image;
 mod memory;
 
 use std::fmt;
@@ -29,9 +31,10 @@ use bytes::Bytes;
 
 use crate::{Error, Result};
 
-pub use batch::{WriteBatch, WriteOp};
-pub use cow::{CowCursor, CowMap, Image, ImageSnapshot};
+pub use batch::{BATCH_BYTES_MAX, IntoBytes, KEY_BYTES_MAX, WriteBatch, WriteOp};
+pub use cow::{CowCursor, CowMap};
 pub use faulty::{Fault, FaultyStore};
+pub use image::{Image, ImageSnapshot};
 pub use memory::MemoryStore;
 
 /// One of the fixed ordered byte maps of a store. The numbers are part of the stored format.
@@ -217,7 +220,8 @@ pub trait Store: Send + Sync {
     /// the returned id.
     ///
     /// # Errors
-    /// Kind `closed` after [`Store::close`]; `quota` or `corrupt` once writing has failed.
+    /// Kind `invalid` or `quota` as [`WriteBatch::check`], with nothing changed; `closed` after [`Store::close`];
+    /// `quota` or `corrupt` once writing has failed.
     fn commit(&self, batch: WriteBatch) -> Result<CommitId>;
 
     /// The last commit that is durable, with all before it.
