@@ -41,7 +41,8 @@ impl Plan {
     pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<()> {
         let known = view.catalog().live_table(self.table.id)?;
         if known.changed != self.table.changed {
-            let message = format!("table `{}` was altered since the query was planned: plan it again", known.full_name());
+            let message =
+                format!("table `{}` was altered since the query was planned: plan it again", known.full_name());
             return Err(Error::retry("stale_plan", message));
         }
         check_parameters(&self.parameters, parameters)?;
