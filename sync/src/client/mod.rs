@@ -85,6 +85,20 @@ pub enum SyncState {
     Blocked,
 }
 
+impl std::fmt::Display for SyncState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SyncState::Stopped => f.write_str("offline"),
+            SyncState::Connecting => f.write_str("connecting"),
+            SyncState::Snapshot { blocks, blocks_total } => write!(f, "receiving block {blocks} of {blocks_total}"),
+            SyncState::CatchingUp => f.write_str("catching up"),
+            SyncState::Live => f.write_str("live"),
+            SyncState::Waiting { .. } => f.write_str("waiting to connect again"),
+            SyncState::Blocked => f.write_str("blocked"),
+        }
+    }
+}
+
 /// The status of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncStatus {
@@ -379,7 +393,9 @@ impl ClientSession {
                 self.connect();
                 Ok(())
             }
-            State::Connecting { since } | State::Greeting { since } if is_due(later(*since, ANSWER_TIMEOUT_MS), now) => {
+            State::Connecting { since } | State::Greeting { since }
+                if is_due(later(*since, ANSWER_TIMEOUT_MS), now) =>
+            {
                 Err(End::Retry(Error::retry("no_answer", "the server does not answer")))
             }
             State::Live(live) => live.tick(&mut self.packer, now),

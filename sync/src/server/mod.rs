@@ -15,7 +15,9 @@ use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::store::CommitId;
 use kalamdb_core::{CatalogVersion, DeviceId, Error, MutationId, Now, Result, Seq, SpaceId, UserId};
 
-use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
+use crate::config::{
+    CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS,
+};
 use records::Upload;
 
 use crate::wire::{
