@@ -4,6 +4,9 @@
 //! - [`parse`]: the grammar of docs/sql.md, checked clause by clause
 //! - [`expr`], [`constant`], [`types`]: what core evaluates itself
 //! - [`system`]: the tables of namespace `system`
+//! - [`scan`]: from conditions to keys and rows
+//! - `engine` (feature `datafusion`): queries of any form
+//! - `import` (feature `import`): files to rows
 
 pub mod backend;
 pub mod constant;
@@ -12,6 +15,8 @@ mod dml;
 #[cfg(feature = "datafusion")]
 pub mod engine;
 pub mod expr;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod parse;
 mod reader;
 pub mod result;
