@@ -68,7 +68,10 @@ impl Bench<'_> {
             rows = black_box(plan.execute(self.view, parameters)?).len();
             Ok(())
         })?;
-        println!("{name:<58} {micros:>10.2} µs  {rows:>6} rows   {}", plan.explain().lines().next().unwrap_or_default());
+        println!(
+            "{name:<58} {micros:>10.2} µs  {rows:>6} rows   {}",
+            plan.explain().lines().next().unwrap_or_default()
+        );
         Ok(())
     }
 
@@ -83,7 +86,10 @@ impl Bench<'_> {
         })?;
         println!("{:<58} {micros:>10.2} µs", "bare get of the store");
         let names = ["time_hour", "flight", "carrier"];
-        let by_key = names.iter().zip(0..).map(|(name, at)| Expr::compare(Comparison::Equal, self.field(name).expr(), parameter(at)));
+        let by_key = names
+            .iter()
+            .zip(0..)
+            .map(|(name, at)| Expr::compare(Comparison::Equal, self.field(name).expr(), parameter(at)));
         let all: Vec<&str> = self.table.live_columns().map(|column| column.name.as_str()).collect();
         let point = self.query(&all).filter(Expr::And(by_key.collect()));
         self.time("point read, all 19 columns", &point, &pk, 20_000)?;
@@ -92,7 +98,8 @@ impl Bench<'_> {
             Ok(())
         })?;
         println!("{:<58} {micros:>10.2} µs", "planning of the point read");
-        let by_tail = self.query(&["flight", "origin"]).filter(self.is("tailnum", Comparison::Equal, Value::text("N00042")));
+        let by_tail =
+            self.query(&["flight", "origin"]).filter(self.is("tailnum", Comparison::Equal, Value::text("N00042")));
         self.time("read by index, 25 rows", &by_tail, &[], 5_000)
     }
 
@@ -136,7 +143,8 @@ impl Bench<'_> {
         tails = tails.aggregate("far", Output::Aggregate(Function::Sum, self.field("distance")));
         tails.group_by = vec![self.field("tailnum")];
         self.time("group by tailnum: count, sum (4000 groups)", &tails, &[], 40)?;
-        let sorted = self.query(&["flight", "dep_delay"]).order(Order::ascending(Output::Field(self.field("dep_delay"))));
+        let sorted =
+            self.query(&["flight", "dep_delay"]).order(Order::ascending(Output::Field(self.field("dep_delay"))));
         self.time("order all rows by an unindexed column", &sorted, &[], 10)?;
         let all: Vec<&str> = self.table.live_columns().map(|column| column.name.as_str()).collect();
         self.time("all rows, all 19 columns", &self.query(&all), &[], 10)
@@ -203,7 +211,8 @@ fn flight(row: usize) -> Vec<Value> {
     let delay = f64::from(pick(5, 300) - 30);
     let hours = (row / 40) as i64;
     let carrier = CARRIERS.get(pick(3, 16) as usize).copied().unwrap_or("UA");
-    let airport = |at: i32| ["JFK", "LGA", "EWR", "ORD", "ATL", "LAX", "BOS"].get(at as usize).copied().unwrap_or("JFK");
+    let airport =
+        |at: i32| ["JFK", "LGA", "EWR", "ORD", "ATL", "LAX", "BOS"].get(at as usize).copied().unwrap_or("JFK");
     vec![
         Value::Int(2013),
         Value::Int(pick(1, 12) + 1),

@@ -100,7 +100,10 @@ impl TestSpace {
     /// Kind `conflict` if another was committed since it began.
     pub fn commit(&mut self, transaction: Transaction) -> Result<Seq> {
         if transaction.version != self.seq.0 {
-            return Err(Error::conflict("stale_transaction", "the space has changed since the transaction began: begin again"));
+            return Err(Error::conflict(
+                "stale_transaction",
+                "the space has changed since the transaction began: begin again",
+            ));
         }
         let (seq, now) = (self.seq.next(), self.now());
         let before = self.view();

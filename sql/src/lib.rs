@@ -2,7 +2,7 @@
 //!
 //! - [`session`]: runs texts of statements on a [`backend::Backend`]
 //! - [`parse`]: the grammar of docs/sql.md, checked clause by clause
-//! - [`direct`]: queries of one table that core answers itself
+//! - [`direct`]: SELECT of one table as a query of core
 //! - [`expr`], [`constant`], [`types`]: what core evaluates itself
 //! - [`system`]: the tables of namespace `system`
 

@@ -59,6 +59,8 @@ impl Device {
         state.waiting += 1;
         state.version += 1;
         state.unpersisted_entries.push_back((commit, mutation_id));
+        drop(state);
+        self.announce();
         Ok(LocalCommit { commit, mutation: Some(mutation_id) })
     }
 
@@ -93,6 +95,8 @@ impl Device {
         state.catalog = std::sync::Arc::new(catalog);
         state.version += 1;
         self.build_indexes(&mut state)?;
+        drop(state);
+        self.announce();
         Ok(answer)
     }
 

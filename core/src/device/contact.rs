@@ -8,7 +8,9 @@ use super::install::remaining;
 use super::outbox::{OutboxEntry, RejectedWrite};
 use super::state::{Binding, Progress};
 use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
-use crate::ids::{CatalogVersion, ColumnId, ContentHash, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId};
+use crate::ids::{
+    CatalogVersion, ColumnId, ContentHash, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId,
+};
 use crate::mutation::{Assignment, Op, OpKind};
 use crate::server::Answer;
 use crate::store::{Partition, WriteBatch};

@@ -15,7 +15,7 @@ mod state;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::catalog::Catalog;
 use crate::hlc::{Entropy, HlcClock, Now};
@@ -41,11 +41,15 @@ use state::{Identity, Progress};
 const STORE_FORMAT: u8 = 1;
 const STORE_KIND: u8 = b'd';
 
+/// Is told after each local change of what readers see, when no lock is held.
+pub type Observer = Arc<dyn Fn() + Send + Sync>;
+
 /// A device's copy. Share it between threads with an [`Arc`].
 pub struct Device {
     store: Arc<dyn Store>,
     entropy: Arc<dyn Entropy>,
     state: Mutex<State>,
+    observer: RwLock<Option<Observer>>,
 }
 
 struct State {
@@ -124,12 +128,24 @@ impl Device {
             persisted_entry: identity.last,
             persisted_position: progress.position,
         };
-        Ok(Device { store, entropy, state: Mutex::new(state) })
+        Ok(Device { store, entropy, state: Mutex::new(state), observer: RwLock::new(None) })
     }
 
     /// The store below.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Sets who is told of local commits and local changes of the catalog.
+    pub fn observe(&self, observer: Observer) {
+        *self.observer.write() = Some(observer);
+    }
+
+    fn announce(&self) {
+        let observer = self.observer.read().clone();
+        if let Some(observer) = observer {
+            observer();
+        }
     }
 
     /// A consistent view of the present state, own undecided writes included.

@@ -49,7 +49,10 @@ pub(super) fn amount(amount: Option<Amount>, parameters: &[Value]) -> Result<Opt
             Some(Datum::BigInt(rows)) if *rows >= 0 => Some(rows.unsigned_abs()),
             other => {
                 let shown = other.map_or_else(|| "nothing".to_string(), ToString::to_string);
-                return Err(Error::invalid("wrong_limit", format!("LIMIT and OFFSET need a number from 0, {shown} is given")));
+                return Err(Error::invalid(
+                    "wrong_limit",
+                    format!("LIMIT and OFFSET need a number from 0, {shown} is given"),
+                ));
             }
         },
     })

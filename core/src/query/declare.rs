@@ -114,7 +114,9 @@ impl Place {
             at if at >= PARAMETER_PLACES && ((at - PARAMETER_PLACES) as usize) < PARAMETERS_MAX => {
                 Place::Parameter((at - PARAMETER_PLACES) as usize)
             }
-            other => return Err(Error::invalid("unknown_place", format!("a filter names place {other}, which is nothing"))),
+            other => {
+                return Err(Error::invalid("unknown_place", format!("a filter names place {other}, which is nothing")));
+            }
         })
     }
 }

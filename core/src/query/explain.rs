@@ -23,7 +23,8 @@ impl Plan {
                 out.push_str(&format!("  filter {}\n", ShownExpr(&self.table, &filter.shown)));
             }
             if let (Body::Rows(body), Sorted::Runs(terms)) = (&self.body, way.path.sorted) {
-                let field = |slot: usize| body.order_reading.fields().get(slot).map_or("?", |field| field.name(&self.table));
+                let field =
+                    |slot: usize| body.order_reading.fields().get(slot).map_or("?", |field| field.name(&self.table));
                 let runs = if terms == 0 { "sort" } else { "sort within runs" };
                 out.push_str(&format!("  {runs} by {}\n", order(&body.order, |slot| field(slot).to_string())));
             }
@@ -42,9 +43,11 @@ impl Plan {
     }
 
     fn explain_groups(&self, body: &GroupsBody, out: &mut String) {
-        let field = |slot: &usize| body.reading.fields().get(*slot).map_or("?", |field| field.name(&self.table)).to_string();
+        let field =
+            |slot: &usize| body.reading.fields().get(*slot).map_or("?", |field| field.name(&self.table)).to_string();
         let keys: Vec<String> = body.keys.iter().map(field).collect();
-        let aggregates: Vec<String> = body.aggregates.iter().map(|aggregate| show(&self.table, aggregate.output)).collect();
+        let aggregates: Vec<String> =
+            body.aggregates.iter().map(|aggregate| show(&self.table, aggregate.output)).collect();
         if keys.is_empty() {
             out.push_str(&format!("aggregate {}\n", aggregates.join(", ")));
         } else {
@@ -126,8 +129,16 @@ fn tests(table: &Table, columns: &[ColumnId], path: &Path) -> Vec<String> {
         Narrow::List(values) => tests.push(format!("{column} in {} values", values.len())),
         Narrow::Range { lower, upper } => {
             let sign = |included: bool| if included { "=" } else { "" };
-            tests.extend(lower.iter().map(|(operand, included)| format!("{column} >{} {}", sign(*included), ShownOperand(operand))));
-            tests.extend(upper.iter().map(|(operand, included)| format!("{column} <{} {}", sign(*included), ShownOperand(operand))));
+            tests.extend(
+                lower
+                    .iter()
+                    .map(|(operand, included)| format!("{column} >{} {}", sign(*included), ShownOperand(operand))),
+            );
+            tests.extend(
+                upper
+                    .iter()
+                    .map(|(operand, included)| format!("{column} <{} {}", sign(*included), ShownOperand(operand))),
+            );
         }
     }
     tests

@@ -7,9 +7,9 @@ use hashbrown::HashTable;
 
 use super::aggregate::{Aggregate, State};
 use super::declare::Limits;
+use crate::Result;
 use crate::codec::{Reader, Writer};
 use crate::value::{Value, ValueRef};
-use crate::Result;
 
 /// Groups in the order in which they were met.
 pub(super) struct Groups<'p> {

@@ -41,7 +41,10 @@ pub(super) enum Fixed {
 pub(super) enum Narrow {
     Nothing,
     /// NULLs lie outside of every range with an end.
-    Range { lower: Option<(Operand, bool)>, upper: Option<(Operand, bool)> },
+    Range {
+        lower: Option<(Operand, bool)>,
+        upper: Option<(Operand, bool)>,
+    },
     /// A list for the last column of the primary key: single keys.
     List(Vec<Value>),
 }
@@ -136,7 +139,9 @@ fn path(table: &Table, source: Source, direction: Direction, conjuncts: &[Conjun
 fn equality(column: ColumnId, conjuncts: &[Conjunct], consumed: &mut [bool]) -> Option<Fixed> {
     for (conjunct, consumed) in conjuncts.iter().zip(consumed) {
         let fixed = match &conjunct.test {
-            Some((tested, Test::Compare(Comparison::Equal, operand))) if *tested == column => Fixed::Value(operand.clone()),
+            Some((tested, Test::Compare(Comparison::Equal, operand))) if *tested == column => {
+                Fixed::Value(operand.clone())
+            }
             Some((tested, Test::IsNull)) if *tested == column => Fixed::Null,
             _ => continue,
         };
@@ -201,7 +206,8 @@ fn sorted(table: &Table, columns: &[ColumnId], path: &Path, order: &WantedOrder)
         while walk.next_if(|next| done.contains(next)).is_some() {}
     }
     let completed = table.primary_key.iter().filter(|key| !done.contains(key));
-    let in_key_order = walk.take(completed.clone().count()).eq(completed.copied()) && path.direction == Direction::Forward;
+    let in_key_order =
+        walk.take(completed.clone().count()).eq(completed.copied()) && path.direction == Direction::Forward;
     if !order.by_key || unique(&done) || in_key_order { Sorted::Whole } else { Sorted::Runs(order.terms.len()) }
 }
 

@@ -207,7 +207,8 @@ fn columns(table: &Table, query: &Query) -> Result<Arc<[OutputColumn]>> {
     let column = |(name, output): (&String, Output)| {
         Ok(OutputColumn { name: name.clone(), ty: Aggregate::result_type(table, output)? })
     };
-    let columns = query.select.iter().map(|select| column((&select.name, select.output))).collect::<Result<Arc<[_]>>>()?;
+    let columns =
+        query.select.iter().map(|select| column((&select.name, select.output))).collect::<Result<Arc<[_]>>>()?;
     for output in query.outputs() {
         Aggregate::result_type(table, output)?;
     }
@@ -263,7 +264,8 @@ fn rows_body(table: &Table, query: &Query) -> Result<Body> {
     };
     let reading = Reading::new(table, query.select.iter().filter_map(|select| field(select.output)));
     let order_reading = Reading::new(table, query.order_by.iter().filter_map(|order| field(order.by)));
-    let output = query.select.iter().filter_map(|select| field(select.output)).map(|field| reading.slot(field)).collect();
+    let output =
+        query.select.iter().filter_map(|select| field(select.output)).map(|field| reading.slot(field)).collect();
     let term = |order: &Order| field(order.by).map(|field| Term::of(order, order_reading.slot(field)));
     let order = query.order_by.iter().filter_map(term).collect();
     Ok(Body::Rows(RowsBody { output, order, reading, order_reading }))
@@ -277,7 +279,12 @@ fn groups_body(table: &Table, query: &Query) -> Result<Body> {
     let reading = Reading::new(table, wanted.chain(query.group_by.iter().copied()));
     let mut groups = query.group_by.clone();
     let mut distinct = Vec::with_capacity(groups.len());
-    groups.retain(|field| !distinct.contains(field) && { distinct.push(*field); true });
+    groups.retain(|field| {
+        !distinct.contains(field) && {
+            distinct.push(*field);
+            true
+        }
+    });
     let mut aggregates: Vec<Aggregate> = Vec::new();
     let mut value = |output: Output| -> Result<usize> {
         if let Output::Field(field) = output {
@@ -294,11 +301,8 @@ fn groups_body(table: &Table, query: &Query) -> Result<Body> {
         Ok(groups.len() + at)
     };
     let output = query.select.iter().map(|select| value(select.output)).collect::<Result<_>>()?;
-    let mut order = query
-        .order_by
-        .iter()
-        .map(|order| Ok(Term::of(order, value(order.by)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let mut order =
+        query.order_by.iter().map(|order| Ok(Term::of(order, value(order.by)?))).collect::<Result<Vec<_>>>()?;
     if !order.is_empty() || query.limit.is_some() || query.offset.is_some() {
         let rest = (0..groups.len()).filter(|slot| order.iter().all(|term| term.slot != *slot));
         let rest: Vec<Term> = rest.map(Term::ascending).collect();

@@ -43,7 +43,13 @@ impl Reading {
     }
 
     /// Reads the wanted fields of a row into `out`.
-    pub(super) fn read<'a>(&'a self, table: &Table, pk: &'a [u8], row: &'a [u8], out: &mut Vec<Cell<'a>>) -> Result<()> {
+    pub(super) fn read<'a>(
+        &'a self,
+        table: &Table,
+        pk: &'a [u8],
+        row: &'a [u8],
+        out: &mut Vec<Cell<'a>>,
+    ) -> Result<()> {
         let header = self.projection.read(table, pk, row, out)?;
         for field in &self.system {
             out.push(match field {

@@ -41,7 +41,8 @@ impl Plan {
     pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<()> {
         let known = view.catalog().live_table(self.table.id)?;
         if known.changed != self.table.changed {
-            let message = format!("table `{}` was altered since the query was planned: plan it again", known.full_name());
+            let message =
+                format!("table `{}` was altered since the query was planned: plan it again", known.full_name());
             return Err(Error::retry("stale_plan", message));
         }
         check_parameters(&self.parameters, parameters)?;
@@ -265,6 +266,10 @@ impl Emitter<'_, '_> {
         let mut sorter = Sorter::new(self.window.keep(), plan.limits);
         let mut key = SortKey::default();
         for group in 0..groups.len() {
+            // Without an order there is nothing to sort and what is left out is what comes first.
+            if body.order.is_empty() && self.window.skips() {
+                continue;
+            }
             let values = groups.values(group)?;
             let row: Vec<Value> = body.output.iter().map(|place| output(&values, *place)).collect();
             if body.order.is_empty() {

@@ -45,7 +45,9 @@ pub(super) fn scan(
         (Access::Nothing, _) => Ok(()),
         (Access::Keys(keys), _) => by_keys(view, table, &keys, direction, &mut gate, &mut each),
         (Access::Range(range), Source::Primary) => by_range(view, table, &range, direction, &mut gate, &mut each),
-        (Access::Range(range), Source::Index(index)) => by_index(view, table, (index, &range), direction, &mut gate, &mut each),
+        (Access::Range(range), Source::Index(index)) => {
+            by_index(view, table, (index, &range), direction, &mut gate, &mut each)
+        }
     }
 }
 

@@ -227,7 +227,9 @@ fn parameters_are_bound_at_execution_and_checked() {
     assert_eq!(shown(run(Datum::Int(1), Datum::Double(1.0), Datum::BigInt(1))), "2 p");
     assert_eq!(shown(run(Datum::Int(1), Datum::Double(1.0), Datum::BigInt(9))), "2 p|2 q");
     assert_eq!(shown(run(Datum::Null, Datum::Double(1.0), Datum::BigInt(9))), "");
-    for bad in [run(Datum::BigInt(1), Datum::Null, Datum::BigInt(1)), run(Datum::Int(1), Datum::Null, Datum::BigInt(-1))] {
+    for bad in
+        [run(Datum::BigInt(1), Datum::Null, Datum::BigInt(1)), run(Datum::Int(1), Datum::Null, Datum::BigInt(-1))]
+    {
         assert_eq!(bad.expect_err("a wrong parameter").kind(), ErrorKind::Invalid);
     }
     assert_eq!(plan.execute(&view, &[]).expect_err("no parameters").code(), "missing_parameter");
@@ -250,7 +252,8 @@ fn aggregates_of_no_rows_are_null_and_count_is_zero() {
 #[test]
 fn queries_that_make_no_sense_are_refused_when_planned() {
     let notes = notes();
-    let refused = |query: &Query| Plan::new(notes.space.catalog(), query).expect_err("no valid query").code().to_string();
+    let refused =
+        |query: &Query| Plan::new(notes.space.catalog(), query).expect_err("no valid query").code().to_string();
     assert_eq!(refused(&notes.query(&["a"]).filter(notes.is("a", Comparison::Equal, Datum::BigInt(1)))), "wrong_type");
     assert_eq!(refused(&notes.query(&["a"]).filter(notes.field("x").expr())), "wrong_type");
     assert_eq!(refused(&notes.query(&["a"]).aggregate("n", Output::CountRows)), "not_grouped");

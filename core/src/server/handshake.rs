@@ -1,9 +1,9 @@
 //! Meeting a device: whether it may go on from where it is.
 
 use super::Server;
+use super::space::{DeviceRecord, Space};
 use super::write::RESULTS_KEPT;
 use crate::codec::Reader;
-use super::space::{DeviceRecord, Space};
 use crate::hlc::Now;
 use crate::ids::{ContentHash, DeviceId, DeviceNumber, MutationId, Position, Seq, SpaceId};
 use crate::log::{LogEntry, MutationResult};

@@ -29,8 +29,12 @@ impl Conditions<'_> {
         let depth = depth.checked_sub(1)?;
         match expr {
             ast::Expr::Nested(inner) => self.nested(inner, depth),
-            ast::Expr::BinaryOp { op: BinaryOperator::And, .. } => self.chain(expr, &BinaryOperator::And, depth).map(Expr::And),
-            ast::Expr::BinaryOp { op: BinaryOperator::Or, .. } => self.chain(expr, &BinaryOperator::Or, depth).map(Expr::Or),
+            ast::Expr::BinaryOp { op: BinaryOperator::And, .. } => {
+                self.chain(expr, &BinaryOperator::And, depth).map(Expr::And)
+            }
+            ast::Expr::BinaryOp { op: BinaryOperator::Or, .. } => {
+                self.chain(expr, &BinaryOperator::Or, depth).map(Expr::Or)
+            }
             ast::Expr::BinaryOp { left, op, right } => self.comparison(comparison(op)?, left, right),
             ast::Expr::UnaryOp { op: UnaryOperator::Not, expr } => self.nested(expr, depth).map(not),
             ast::Expr::IsNull(inner) => Some(is_null(self.from.field(inner)?.expr())),

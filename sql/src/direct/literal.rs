@@ -130,7 +130,9 @@ pub(super) fn convert(value: &Value, ty: Type) -> Option<Value> {
 fn is_alike(value: &Value, ty: Type) -> bool {
     let is_integer = matches!(value, Datum::SmallInt(_) | Datum::Int(_) | Datum::BigInt(_));
     match ty {
-        Type::SmallInt | Type::Int | Type::BigInt => is_integer || matches!(value, Datum::Double(_) | Datum::Decimal { .. }),
+        Type::SmallInt | Type::Int | Type::BigInt => {
+            is_integer || matches!(value, Datum::Double(_) | Datum::Decimal { .. })
+        }
         Type::Real | Type::Double => is_integer || matches!(value, Datum::Real(_) | Datum::Double(_)),
         Type::Decimal { .. } => is_integer,
         Type::Json => matches!(value, Datum::Text(_) | Datum::Json(_)),
@@ -148,14 +150,19 @@ fn double_as_decimal(double: f64, precision: u8, scale: u8) -> Option<Value> {
     let exact = Value::parse(Type::Decimal { precision: DECIMAL_DIGITS_MAX, scale: wide }, &double.to_string()).ok()?;
     let computed = (double * 10f64.powi(wide.into())).round();
     match exact {
-        Datum::Decimal { unscaled, .. } if unscaled == computed as i128 => exact.convert(Type::Decimal { precision, scale }),
+        Datum::Decimal { unscaled, .. } if unscaled == computed as i128 => {
+            exact.convert(Type::Decimal { precision, scale })
+        }
         _ => None,
     }
 }
 
 fn is_shaped(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+        && text
+            .bytes()
+            .zip(shape.bytes())
+            .all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
 }
 
 /// `2024-02-29`
@@ -166,7 +173,8 @@ fn date(text: &str) -> Option<Value> {
 /// `23:59:59` with up to six digits behind the second.
 fn time(text: &str) -> Option<Value> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
-    let is_fraction = |digits: &str| (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_fraction =
+        |digits: &str| (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let is_time = is_shaped(whole, "00:00:00") && whole.get(6..).is_some_and(|second| second < "60");
     (is_time && fraction.is_none_or(is_fraction)).then(|| Value::parse(Type::Time, text).ok()).flatten()
 }
@@ -193,6 +201,7 @@ fn as_nanoseconds(value: Value) -> Option<Value> {
 
 /// `01234567-89ab-cdef-0123-456789abcdef`
 fn uuid(text: &str) -> Option<Value> {
-    let dashes = |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    let dashes =
+        |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
     (text.len() == 36 && text.bytes().enumerate().all(dashes)).then(|| Value::parse(Type::Uuid, text).ok()).flatten()
 }

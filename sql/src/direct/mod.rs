@@ -15,8 +15,8 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-use kalamdb_core::query::Plan;
 use kalamdb_core::Value;
+use kalamdb_core::query::Plan;
 use sqlparser::ast;
 
 use parameters::Parameters;

@@ -1,7 +1,7 @@
 //! Translation of a SELECT: its list, groups, order and limit.
 
-use kalamdb_core::query::{Amount, Field, Function, Nulls, Order, Output, Query, Select, SortDirection};
 use kalamdb_core::Type;
+use kalamdb_core::query::{Amount, Field, Function, Nulls, Order, Output, Query, Select, SortDirection};
 use sqlparser::ast::{self, Expr as Sql, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem};
 
 use super::condition::{Conditions, row_count};
@@ -124,10 +124,11 @@ fn is_bare(options: &ast::WildcardAdditionalOptions) -> bool {
 
 fn add_all(from: &From<'_>, into: &mut Vec<Select>) {
     let columns = from.table.live_columns().map(|column| Field::Column(column.id));
-    into.extend(columns.chain(from.wildcard.iter().copied()).map(|field| Select {
-        name: field.name(&from.table).to_string(),
-        output: Output::Field(field),
-    }));
+    into.extend(
+        columns
+            .chain(from.wildcard.iter().copied())
+            .map(|field| Select { name: field.name(&from.table).to_string(), output: Output::Field(field) }),
+    );
 }
 
 fn has_duplicates(select: &[Select]) -> bool {

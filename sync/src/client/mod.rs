@@ -85,6 +85,20 @@ pub enum SyncState {
     Blocked,
 }
 
+impl std::fmt::Display for SyncState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SyncState::Stopped => f.write_str("offline"),
+            SyncState::Connecting => f.write_str("connecting"),
+            SyncState::Snapshot { blocks, blocks_total } => write!(f, "receiving block {blocks} of {blocks_total}"),
+            SyncState::CatchingUp => f.write_str("catching up"),
+            SyncState::Live => f.write_str("live"),
+            SyncState::Waiting { .. } => f.write_str("waiting to connect again"),
+            SyncState::Blocked => f.write_str("blocked"),
+        }
+    }
+}
+
 /// The status of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncStatus {
@@ -196,7 +210,7 @@ impl ClientSession {
             Input::Token(token) => self.token(token, now),
             Input::Opened => self.opened(now),
             Input::Message(message) => self.message(&message, now),
-            Input::Lost(reason) => self.lost(reason),
+            Input::Lost(reason) => self.lost(reason, now),
             Input::Wake => Ok(()),
             Input::Probe => {
                 self.probe += 1;
@@ -360,7 +374,8 @@ impl ClientSession {
         }
     }
 
-    fn lost(&mut self, reason: String) -> Result<(), End> {
+    fn lost(&mut self, reason: String, now: Now) -> Result<(), End> {
+        self.forgive(now);
         match self.state {
             State::Connecting { .. } | State::Greeting { .. } | State::Live(_) => {
                 self.packer = Packer::default();
@@ -378,7 +393,9 @@ impl ClientSession {
                 self.connect();
                 Ok(())
             }
-            State::Connecting { since } | State::Greeting { since } if is_due(later(*since, ANSWER_TIMEOUT_MS), now) => {
+            State::Connecting { since } | State::Greeting { since }
+                if is_due(later(*since, ANSWER_TIMEOUT_MS), now) =>
+            {
                 Err(End::Retry(Error::retry("no_answer", "the server does not answer")))
             }
             State::Live(live) => live.tick(&mut self.packer, now),
@@ -391,10 +408,15 @@ impl ClientSession {
         }
     }
 
-    fn end(&mut self, end: End, now: Now) {
+    /// Ends the row of failures if the connection that ends now did some good.
+    fn forgive(&mut self, now: Now) {
         if matches!(&self.state, State::Live(live) if live.was_good(now)) {
             self.failures = 0;
         }
+    }
+
+    fn end(&mut self, end: End, now: Now) {
+        self.forgive(now);
         if let State::Connecting { .. } | State::Greeting { .. } | State::Live(_) = self.state {
             self.disconnect();
         }

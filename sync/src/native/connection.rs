@@ -1,12 +1,13 @@
 //! The handle of a connection's task.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kalamdb_core::device::Device;
 use kalamdb_core::hlc::Entropy;
 use kalamdb_core::{Error, Result};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::clock::SessionClock;
@@ -23,7 +24,8 @@ pub struct ConnectionParts {
     pub entropy: Arc<dyn Entropy>,
     /// The reports of the device's store.
     pub signal: StoreSignal,
-    /// Counts what the server changes.
+    /// Counts what the server changes. Local changes have to be counted there too, with
+    /// [`Device::observe`]: they wake the task.
     pub changes: ChangeCounter,
 }
 
@@ -51,7 +53,6 @@ pub(super) struct Published {
 pub struct Connection {
     device: Arc<Device>,
     wishes: watch::Sender<Wish>,
-    wake: Arc<Notify>,
     published: watch::Receiver<Published>,
     task: JoinHandle<()>,
 }
@@ -71,13 +72,12 @@ impl Connection {
         let session = ClientSession::new(parts.device.clone(), parts.entropy);
         let (wishes, wishes_seen) = watch::channel(Wish::default());
         let (published, seen) = watch::channel(Published { status: session.status()?, probe: 0 });
-        let wake = Arc::new(Notify::new());
         let driver = Driver {
             session,
             endpoint,
             tokens,
             wishes: wishes_seen,
-            wake: wake.clone(),
+            written: parts.changes.subscribe(),
             reports: parts.signal.subscribe(),
             changes: parts.changes,
             published,
@@ -88,7 +88,7 @@ impl Connection {
             socket: None,
         };
         let task = runtime.spawn(driver.run());
-        Ok(Connection { device: parts.device, wishes, wake, published: seen, task })
+        Ok(Connection { device: parts.device, wishes, published: seen, task })
     }
 
     /// Connects and stays connected; also tries again at once where the task waits or is blocked.
@@ -106,11 +106,6 @@ impl Connection {
             wish.is_wanted = is_wanted;
             wish.turn += 1;
         });
-    }
-
-    /// Tells the task that something was written locally.
-    pub fn wake(&self) {
-        self.wake.notify_one();
     }
 
     /// The present status.
@@ -133,33 +128,28 @@ impl Connection {
     /// the server had by then. Dropping the future gives up waiting.
     ///
     /// # Errors
-    /// At once, if waiting is in vain: kind `retry` with code `offline` after [`Connection::stop`], the error that
-    /// blocks the connection, `closed` if the task has ended.
-    pub fn synced(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+    /// Kind `retry` with code `not_synced` after `timeout`. At once, if waiting is in vain: kind `retry` with code
+    /// `offline` after [`Connection::stop`], the error that blocks the connection, `closed` if the task has ended.
+    pub fn wait_synced(&self, timeout: Duration) -> impl Future<Output = Result<()>> + Send + use<> {
         let mut probe = 0;
         self.wishes.send_modify(|wish| {
             wish.probe += 1;
             probe = wish.probe;
         });
         let mut published = self.published.clone();
+        let device = self.device.clone();
         async move {
-            loop {
-                {
-                    let Published { status, probe: handled } = &*published.borrow_and_update();
-                    if *handled >= probe {
-                        match status.state {
-                            SyncState::Live if status.is_synced => return Ok(()),
-                            SyncState::Stopped => return Err(offline()),
-                            SyncState::Blocked => return Err(status.error.clone().unwrap_or_else(offline)),
-                            SyncState::Live
-                            | SyncState::Connecting
-                            | SyncState::Snapshot { .. }
-                            | SyncState::CatchingUp
-                            | SyncState::Waiting { .. } => {}
-                        }
+            let waiting = async {
+                loop {
+                    if let Some(end) = verdict(&published.borrow_and_update(), probe) {
+                        return end;
                     }
+                    published.changed().await.map_err(|_| closed())?;
                 }
-                published.changed().await.map_err(|_| closed())?;
+            };
+            match tokio::time::timeout(timeout, waiting).await {
+                Ok(end) => end,
+                Err(_) => Err(not_synced(&published.borrow().status, device.pending(), timeout)),
             }
         }
     }
@@ -171,6 +161,32 @@ impl Connection {
             tracing::error!(%error, "the task of a connection failed");
         }
     }
+}
+
+/// Whether waiting has an end: the copy is synced, or will not be unless somebody acts.
+fn verdict(published: &Published, probe: u64) -> Option<Result<()>> {
+    let Published { status, probe: handled } = published;
+    if *handled < probe {
+        return None;
+    }
+    match status.state {
+        SyncState::Live if status.is_synced => Some(Ok(())),
+        SyncState::Stopped => Some(Err(offline())),
+        SyncState::Blocked => Some(Err(status.error.clone().unwrap_or_else(offline))),
+        SyncState::Live
+        | SyncState::Connecting
+        | SyncState::Snapshot { .. }
+        | SyncState::CatchingUp
+        | SyncState::Waiting { .. } => None,
+    }
+}
+
+fn not_synced(status: &SyncStatus, pending: u64, timeout: Duration) -> Error {
+    let mut message = format!("not synced within {timeout:?}: {}, {pending} own transactions wait", status.state);
+    if let Some(error) = &status.error {
+        message.push_str(&format!("; {error}"));
+    }
+    Error::retry("not_synced", message)
 }
 
 fn offline() -> Error {

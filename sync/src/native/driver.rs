@@ -2,11 +2,10 @@
 
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use kalamdb_core::{Error, Now, Result};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::clock::{SessionClock, pause};
 use super::connection::{Published, Wish};
@@ -25,7 +24,8 @@ pub(super) struct Driver {
     pub endpoint: Endpoint,
     pub tokens: TokenSource,
     pub wishes: watch::Receiver<Wish>,
-    pub wake: Arc<Notify>,
+    /// Changes of the copy, local ones among them.
+    pub written: watch::Receiver<u64>,
     pub reports: watch::Receiver<StoreProgress>,
     pub changes: ChangeCounter,
     pub published: watch::Sender<Published>,
@@ -131,7 +131,7 @@ impl Driver {
         let now = self.clock.now();
         tokio::select! {
             wished = self.wishes.changed() => if wished.is_ok() { Event::Wish } else { Event::End },
-            () = self.wake.notified() => Event::Input(Input::Wake),
+            Ok(()) = self.written.changed() => Event::Input(Input::Wake),
             Ok(()) = self.reports.changed() => Event::Input(Input::Wake),
             token = settle(&mut self.token) => Event::Input(Input::Token(token)),
             opened = settle(&mut self.opening) => Event::Opened(opened),

@@ -22,6 +22,6 @@ pub use changes::ChangeCounter;
 pub use clock::{SystemEntropy, system_now};
 pub use connection::{Connection, ConnectionParts};
 pub use endpoint::Endpoint;
-pub use signal::{StoreProgress, StoreSignal};
+pub use signal::{StoreProgress, StoreSignal, flushed};
 pub use socket::socket_config;
 pub use token::TokenSource;

@@ -51,23 +51,14 @@ impl StoreSignal {
     pub fn subscribe(&self) -> watch::Receiver<StoreProgress> {
         self.0.subscribe()
     }
+}
 
-    /// Waits until `commit` is durable in `store`, whose listener this signal's is.
-    ///
-    /// # Errors
-    /// The store's failure.
-    pub async fn wait_persisted(&self, store: &dyn Store, commit: CommitId) -> Result<()> {
-        let mut reports = self.subscribe();
-        loop {
-            // The receiver is marked before the store is asked: a report between the two wakes the wait below.
-            let failed = reports.borrow_and_update().failed.clone();
-            if store.persisted() >= commit {
-                return Ok(());
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            reports.changed().await.map_err(|_| Error::closed("store_closed", "the store is closed"))?;
-        }
-    }
+/// Waits until everything committed to `store` before the call is durable. It keeps a thread of the runtime busy
+/// that is meant for that.
+///
+/// # Errors
+/// The store's failure; kind `closed` if the runtime stops.
+pub async fn flushed(store: Arc<dyn Store>) -> Result<CommitId> {
+    let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
+    flushed.unwrap_or_else(|_| Err(Error::closed("runtime_stopped", "the runtime stops: nothing can be waited for")))
 }

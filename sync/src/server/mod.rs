@@ -15,7 +15,9 @@ use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::store::CommitId;
 use kalamdb_core::{CatalogVersion, DeviceId, Error, MutationId, Now, Result, Seq, SpaceId, UserId};
 
-use crate::config::{CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS};
+use crate::config::{
+    CREDIT_BYTES_MAX, HELLO_TIMEOUT_MS, KEEP_ALIVE_MS, TIMER_MAX_MS, TOKEN_GRACE_MS, TOKEN_WARNING_MS,
+};
 use records::Upload;
 
 use crate::wire::{
@@ -238,7 +240,14 @@ impl ServerSession {
 
     fn verified(&mut self, verdict: Result<Identity>, now: Now) -> Result<()> {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Verifying(hello) => self.establish(&hello, verdict?, now),
+            State::Verifying(hello) => {
+                let established = verdict.and_then(|identity| self.establish(&hello, identity, now));
+                if established.is_err() {
+                    // Still open: the reason has to be said.
+                    self.state = State::Verifying(hello);
+                }
+                established
+            }
             State::Established(mut session) => {
                 let renewed = session.renew(verdict, now);
                 self.state = State::Established(session);

@@ -265,7 +265,8 @@ fn read_welcome(input: &mut Reader<'_>) -> Result<WelcomeRecord> {
         },
         is_forked: input.flag()?,
         last: MutationId(input.varint()?),
-        known: input.list(RESULTS_KEPT as usize, |input| Ok((MutationId(input.varint()?), ContentHash(input.array()?))))?,
+        known: input
+            .list(RESULTS_KEPT as usize, |input| Ok((MutationId(input.varint()?), ContentHash(input.array()?))))?,
         head: Position::read(input)?,
         catalog: CatalogVersion(input.varint()?),
         now_ms: input.varint()?,

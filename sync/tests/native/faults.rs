@@ -7,12 +7,12 @@ use futures_util::{SinkExt, StreamExt};
 use kalamdb_core::ErrorKind;
 use kalamdb_core::store::{FaultyStore, Image, Store};
 use kalamdb_sync::client::SyncState;
-use kalamdb_sync::native::{StoreSignal, socket_config};
+use kalamdb_sync::native::{StoreSignal, flushed, socket_config};
 use kalamdb_sync::wire::MESSAGE_BYTES_MAX;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, Proxy, TestServer, eventually, token};
+use crate::support::{Client, DEADLINE, Proxy, TestServer, eventually, token};
 
 #[tokio::test]
 async fn an_unreachable_server_leaves_the_database_usable_and_is_tried_again() {
@@ -36,7 +36,7 @@ async fn an_unreachable_server_leaves_the_database_usable_and_is_tried_again() {
 #[tokio::test]
 async fn waiting_offline_is_refused_at_once() {
     let client = Client::new("ada", "ws://127.0.0.1:9");
-    let error = client.connection.synced().await.expect_err("nobody wants a connection");
+    let error = client.connection.wait_synced(DEADLINE).await.expect_err("nobody wants a connection");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, "offline"));
 }
 
@@ -66,20 +66,24 @@ async fn connections_cut_in_mid_transaction_lose_and_double_nothing() {
     let reader = Client::new("ada", &proxy.url());
     reader.online().await;
     // Incompressible, and larger than any single read of the proxy, so that cuts fall inside transactions.
-    let title = |n: i64| {
-        (0..3000).map(|at| char::from(b'a' + ((n * 31 + at * at * 7 + at / 3) % 26) as u8)).collect::<String>()
+    let title = |mut seed: u64| -> String {
+        let mut letter = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b' ' + ((seed >> 33) % 94) as u8)
+        };
+        (0..3000).map(|_| letter()).collect()
     };
     for round in 0..12 {
+        let cuts = proxy.cuts();
         proxy.cut_after(500 + round * 400);
-        writer.insert(round, &title(round));
-        reader.insert(100 + round, &title(100 + round));
-        writer.synced().await;
-        eventually("the cut", || !reader.connection.status().is_synced || proxy.connections() > round as u64).await;
+        writer.insert(round, &title(round as u64));
+        reader.insert(100 + round, &title(100 + round as u64));
+        eventually("the cut", || proxy.cuts() > cuts).await;
         proxy.cut_after(i64::MAX);
         reader.synced().await;
     }
     writer.synced().await;
-    assert!(proxy.connections() > 6, "connections were cut: {}", proxy.connections());
+    reader.synced().await;
     assert_eq!(reader.notes(), writer.notes());
     assert_eq!(reader.notes().len(), 24);
 }
@@ -144,10 +148,10 @@ async fn nothing_is_sent_before_it_is_durable() {
     let space = server.server.users().expect("users")[0].space;
     let head = server.server.position(space).expect("a position").seq;
     client.insert(1, "not durable yet");
-    assert!(
-        tokio::time::timeout(Duration::from_millis(100), client.connection.synced()).await.is_err(),
-        "a write that is not durable is not synced"
-    );
+    let waited = client.connection.wait_synced(Duration::from_millis(100)).await;
+    let error = waited.expect_err("a write that is not durable is not synced");
+    assert_eq!(error.code(), "not_synced");
+    assert!(error.message().contains("1 own"), "{error}");
     assert_eq!(server.server.position(space).expect("a position").seq, head);
     store.flush().expect("a flush");
     client.synced().await;
@@ -155,24 +159,22 @@ async fn nothing_is_sent_before_it_is_durable() {
 }
 
 #[tokio::test]
-async fn waiting_for_durability_ends_with_the_report_or_the_failure() {
+async fn waiting_for_durability_ends_with_the_commit_or_the_failure() {
     use kalamdb_core::store::{CommitId, Fault, Partition, WriteBatch};
     let signal = StoreSignal::default();
-    let store = FaultyStore::new(Image::default(), Some(signal.listener()));
+    let store = Arc::new(FaultyStore::new(Image::default(), Some(signal.listener())));
     let mut batch = WriteBatch::new();
     batch.put(Partition::Meta, *b"a", *b"1");
     let commit = store.commit(batch.clone()).expect("a commit");
-    let waiting = signal.wait_persisted(&store, commit);
-    tokio::pin!(waiting);
-    assert!(futures_util::poll!(&mut waiting).is_pending());
-    store.persist(1);
-    waiting.await.expect("durable");
+    assert_eq!(signal.progress().persisted, CommitId(0));
+    assert_eq!(flushed(store.clone()).await, Ok(commit));
+    assert_eq!(signal.progress().persisted, commit);
 
     store.plan(1, Fault::Full);
     assert!(store.commit(batch).is_err());
-    let waited = tokio::time::timeout(Duration::from_secs(20), signal.wait_persisted(&store, CommitId(9))).await;
-    let error = waited.expect("the failure is reported").expect_err("never durable");
+    let error = flushed(store).await.expect_err("never durable");
     assert_eq!(error.kind(), ErrorKind::Quota);
+    assert_eq!(signal.progress().failed.map(|error| error.kind()), Some(ErrorKind::Quota));
 }
 
 #[tokio::test]

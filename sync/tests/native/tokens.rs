@@ -8,7 +8,7 @@ use kalamdb_core::{Error, ErrorKind};
 use kalamdb_sync::client::SyncState;
 use kalamdb_sync::native::TokenSource;
 
-use crate::support::{Client, TestServer, eventually, token};
+use crate::support::{Client, DEADLINE, TestServer, eventually, token};
 
 #[tokio::test]
 async fn a_wrong_token_is_refused_and_the_database_stays_usable() {
@@ -87,7 +87,7 @@ async fn the_token_of_another_user_is_refused_before_anything_is_exchanged() {
 
     let thief = ada.reconnect_with(token("bob", Duration::from_secs(600), true), &server.url()).await;
     thief.connection.start();
-    let refused = thief.connection.synced().await.expect_err("another user's space");
+    let refused = thief.connection.wait_synced(DEADLINE).await.expect_err("another user's space");
     assert_eq!((refused.kind(), refused.code()), (ErrorKind::Unauthorized, "other_space"));
     assert_eq!(thief.connection.status().state, SyncState::Blocked);
     assert_eq!(thief.device.position(), position, "nothing came in");

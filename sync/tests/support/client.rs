@@ -39,6 +39,8 @@ impl Client {
             device.change_catalog(create_notes).expect("a local table");
         }
         let changes = ChangeCounter::default();
+        let counter = changes.clone();
+        device.observe(Arc::new(move || counter.bump()));
         let parts = ConnectionParts {
             device: device.clone(),
             entropy: Arc::new(SystemEntropy),
@@ -65,7 +67,6 @@ impl Client {
         let table = self.device.catalog().table_named("app", table).expect("the table").id;
         work(&mut tx, table).expect("a write");
         let commit = self.device.commit(tx, system_now()).expect("a commit");
-        self.connection.wake();
         commit.mutation.expect("a change")
     }
 
@@ -117,10 +118,7 @@ impl Client {
     }
 
     pub async fn synced(&self) {
-        match tokio::time::timeout(DEADLINE, self.connection.synced()).await {
-            Ok(synced) => synced.expect("waiting is not in vain"),
-            Err(_) => panic!("not synced within {DEADLINE:?}: {:?}", self.connection.status()),
-        }
+        self.connection.wait_synced(DEADLINE).await.expect("synced in time");
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 pub struct Proxy {
     address: SocketAddr,
     budget: Arc<AtomicI64>,
-    connections: Arc<AtomicU64>,
+    cuts: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -23,9 +23,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let budget = Arc::new(AtomicI64::new(i64::MAX));
-        let connections = Arc::new(AtomicU64::new(0));
-        let task = tokio::spawn(run(listener, server, budget.clone(), connections.clone()));
-        Proxy { address, budget, connections, task }
+        let cuts = Arc::new(AtomicU64::new(0));
+        let task = tokio::spawn(run(listener, server, budget.clone(), cuts.clone()));
+        Proxy { address, budget, cuts, task }
     }
 
     pub fn url(&self) -> String {
@@ -37,9 +37,9 @@ impl Proxy {
         self.budget.store(bytes, Ordering::SeqCst);
     }
 
-    /// Connections so far.
-    pub fn connections(&self) -> u64 {
-        self.connections.load(Ordering::SeqCst)
+    /// Connections cut so far.
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::SeqCst)
     }
 }
 
@@ -49,18 +49,20 @@ impl Drop for Proxy {
     }
 }
 
-async fn run(listener: TcpListener, server: SocketAddr, budget: Arc<AtomicI64>, connections: Arc<AtomicU64>) {
+async fn run(listener: TcpListener, server: SocketAddr, budget: Arc<AtomicI64>, cuts: Arc<AtomicU64>) {
     while let Ok((client, _)) = listener.accept().await {
-        connections.fetch_add(1, Ordering::SeqCst);
         let Ok(upstream) = TcpStream::connect(server).await else { continue };
         let (client_read, client_write) = client.into_split();
         let (server_read, server_write) = upstream.into_split();
-        let budget = budget.clone();
+        let (budget, cuts) = (budget.clone(), cuts.clone());
         tokio::spawn(async move {
             // Whichever direction ends first takes the other one with it.
             tokio::select! {
                 () = forward(client_read, server_write, &budget) => {}
                 () = forward(server_read, client_write, &budget) => {}
+            }
+            if budget.load(Ordering::SeqCst) < 0 {
+                cuts.fetch_add(1, Ordering::SeqCst);
             }
         });
     }

@@ -11,8 +11,18 @@ use kalamdb_core::{ContentHash, DeviceId, Epoch, MutationId, Now, Position, Resu
 
 use crate::oracle::{Mark, Rows, Write};
 
-/// A local write: the device's slot and its clock stamp, which no other write of the slot has.
+/// A local write: the device's slot and its [`ticket`].
 pub type WriteId = (usize, u64);
+
+/// What stays the same of a write when its tables get the server's numbers or its device a new id, and differs from
+/// every other write of the slot: a restored device may use a clock stamp again, but not for the same keys.
+pub fn ticket(mutation: &Mutation) -> u64 {
+    let mut bytes = mutation.hlc.0.to_be_bytes().to_vec();
+    bytes.extend(mutation.base.seq.0.to_be_bytes());
+    mutation.ops.iter().for_each(|op| bytes.extend(&op.key));
+    let hash = ContentHash::of(&bytes).0;
+    u64::from_be_bytes(std::array::from_fn(|at| hash[at]))
+}
 
 /// The log of a space as the oracle follows it.
 #[derive(Default)]
@@ -104,8 +114,8 @@ impl Accounts {
         let seq = entry.head.seq.0;
         let from_server = self.server_ops.get(&(space, seq));
         let is_own = entry.author == DeviceId::SERVER;
-        let (seen, ops, stamp) = match (is_own, from_server) {
-            (true, Some((seen, ops))) => (*seen, ops.clone(), entry.head.hlc.0),
+        let (seen, ops, stamp, ticket) = match (is_own, from_server) {
+            (true, Some((seen, ops))) => (*seen, ops.clone(), entry.head.hlc.0, 0),
             (true, None) => {
                 violations.push(format!("G5: transaction {seq} of space {space} has no author"));
                 return Ok(());
@@ -115,7 +125,8 @@ impl Accounts {
                     let mutation = Mutation::decode_content(entry.result.id, content)?;
                     let ledger = self.ledgers.get(&space);
                     let same = ledger.and_then(|ledger| ledger.epoch) == Some(mutation.base.epoch);
-                    (if same { mutation.base.seq.0 } else { 0 }, mutation.ops, mutation.hlc.0)
+                    let ticket = ticket(&mutation);
+                    (if same { mutation.base.seq.0 } else { 0 }, mutation.ops, mutation.hlc.0, ticket)
                 }
                 None => {
                     violations.push(format!("G5: transaction {seq} of space {space} was never sent"));
@@ -149,7 +160,7 @@ impl Accounts {
         ledger.highest_clock = ledger.highest_clock.max(entry.head.hlc.0);
         ledger.hashes.push((entry.result.hash, entry.head.refused));
         if !is_own && let Some(owner) = self.owners.get(&entry.author) {
-            let id = (*owner, stamp);
+            let id = (*owner, ticket);
             if self.decided.insert(id, entry.head.refused).is_some() {
                 violations.push(format!("G5: write {id:?} took effect twice, the second time as {seq} of space {space}"));
             }
@@ -178,7 +189,7 @@ impl Accounts {
                     continue;
                 };
                 for owner in &owners {
-                    self.decided.remove(&(*owner, mutation.hlc.0));
+                    self.decided.remove(&(*owner, ticket(&mutation)));
                 }
             }
         }

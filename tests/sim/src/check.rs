@@ -2,7 +2,7 @@
 
 use kalamdb_core::{Result, UserId};
 
-use crate::accounts::Violation;
+use crate::accounts::{Violation, ticket};
 use crate::reader::{difference, expected, index_difference, read_all, torn_pair};
 use crate::world::World;
 
@@ -95,7 +95,7 @@ impl World {
         let mut violations = Vec::new();
         let mut listed = std::collections::BTreeSet::new();
         for rejected in running.core.rejected()? {
-            let id = (at, rejected.mutation.hlc.0);
+            let id = (at, ticket(&rejected.mutation));
             if rejected.error.code() == "fate_unknown" && self.restored.contains(&at) {
                 continue;
             }

@@ -5,7 +5,7 @@ use kalamdb_core::store::{Direction, Partition, Store};
 use kalamdb_core::{MutationId, Result, Seq, keys};
 use kalamdb_sync::client::Input;
 
-use crate::accounts::Violation;
+use crate::accounts::{Violation, ticket};
 use crate::world::{Event, FaultKind, World};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -114,7 +114,7 @@ impl World {
         let status = running.core.status()?;
         let mut kept = std::collections::BTreeSet::new();
         for entry in running.core.sendable(MutationId(0), usize::MAX)? {
-            kept.insert(entry.mutation()?.hlc.0);
+            kept.insert(ticket(&entry.mutation()?));
         }
         let mut violations = Vec::new();
         let is_restored = !self.accounts.reached.contains_key(&at);
@@ -124,9 +124,9 @@ impl World {
         {
             violations.push(format!("G2: device {at} fell from durable {seq} back to {}", status.position.seq));
         }
-        for ((owner, stamp), fate) in &mut self.accounts.fates {
-            let is_open = *owner == at && !self.accounts.decided.contains_key(&(at, *stamp));
-            if is_open && !kept.contains(stamp) && (is_restored || !fate.is_persisted) {
+        for ((owner, ticket), fate) in &mut self.accounts.fates {
+            let is_open = *owner == at && !self.accounts.decided.contains_key(&(at, *ticket));
+            if is_open && !kept.contains(ticket) && (is_restored || !fate.is_persisted) {
                 fate.is_forgiven = true;
             }
         }

@@ -8,7 +8,7 @@ use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
 use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutput, ServerSession};
 use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, ServerRecord, read_message};
 
-use crate::accounts::{Fate, Violation};
+use crate::accounts::{Fate, Violation, ticket};
 use crate::workload;
 use crate::world::{Event, Link, World};
 
@@ -99,9 +99,9 @@ impl World {
                 && let Some(entry) = core.outbox_entry(id)?
             {
                 self.accounts.transactions += 1;
-                let stamp = entry.mutation()?.hlc.0;
-                self.accounts.fates.insert((at, stamp), Fate::default());
-                self.say(|| format!("device {at} writes {id} at {stamp}"));
+                let ticket = ticket(&entry.mutation()?);
+                self.accounts.fates.insert((at, ticket), Fate::default());
+                self.say(|| format!("device {at} writes {id}, ticket {ticket}"));
             }
         }
         self.plan_persist_device(at);
@@ -158,9 +158,9 @@ impl World {
         let last = running.core.persisted_entry();
         let position = running.core.persisted_position();
         for entry in running.core.sendable(MutationId(0), usize::MAX)? {
-            let stamp = entry.mutation()?.hlc.0;
+            let ticket = ticket(&entry.mutation()?);
             if entry.id <= last
-                && let Some(fate) = self.accounts.fates.get_mut(&(at, stamp))
+                && let Some(fate) = self.accounts.fates.get_mut(&(at, ticket))
             {
                 fate.is_persisted = true;
             }

@@ -13,7 +13,7 @@ pub struct WasmTools {
     pub archiver: PathBuf,
 }
 
-/// The newest clang that compiles for wasm32 and has an llvm-ar, unless `CC_wasm32_unknown_unknown` and
+/// The best clang that compiles for wasm32 and has an llvm-ar, unless `CC_wasm32_unknown_unknown` and
 /// `AR_wasm32_unknown_unknown` name others.
 pub fn for_wasm() -> Option<WasmTools> {
     let compiler = from_environment("CC_wasm32_unknown_unknown");
@@ -21,7 +21,7 @@ pub fn for_wasm() -> Option<WasmTools> {
     if let (Some(compiler), Some(archiver)) = (compiler, archiver) {
         return Some(WasmTools { compiler, archiver });
     }
-    let versioned = CLANG_VERSIONS.rev().map(|version| (format!("clang-{version}"), Some(version)));
+    let versioned = CLANG_VERSIONS.into_iter().map(|version| (format!("clang-{version}"), Some(version)));
     versioned.chain([("clang".into(), None)]).find_map(|(name, version)| {
         let compiler = which(&name).filter(|compiler| compiles_for_wasm(compiler))?;
         Some(WasmTools { compiler, archiver: archiver_of(version)? })

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::process::{self, capture, which};
 
-/// Versions of clang that are looked for, the best first. Older than 14 is untried; the limit above leaves room.
-pub const CLANG_VERSIONS: std::ops::RangeInclusive<u32> = 14..=30;
+/// Versions of clang that are looked for, in this order: the tried one, older ones, newer ones.
+pub const CLANG_VERSIONS: [u32; 12] = [19, 18, 17, 16, 15, 14, 20, 21, 22, 23, 24, 25];
 
 /// Whether this is a Debian and the user is root.
 pub fn can_install() -> bool {
@@ -30,12 +30,12 @@ pub fn install(packages: &[String]) -> Result<()> {
     process::run(command.args(packages))
 }
 
-/// The newest clang that can be installed, with its libclang and llvm-ar.
+/// The best clang that can be installed, with its libclang and llvm-ar.
 pub fn clang_packages() -> Vec<String> {
     let names = |version: u32| [format!("clang-{version}"), format!("libclang1-{version}"), format!("llvm-{version}")];
     let available = |name: &String| capture("apt-cache", ["show", "--no-all-versions", name]).is_some();
     CLANG_VERSIONS
-        .rev()
+        .into_iter()
         .map(names)
         .find(|names| names.iter().all(available))
         .map_or_else(|| vec!["clang".into(), "libclang-dev".into(), "llvm".into()], Vec::from)
