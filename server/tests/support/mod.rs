@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::expect_used)]
 
 pub mod device;
+pub mod http;
 pub mod process;
 
 use kalamdb_core::catalog::{NewColumn, NewTable, TableOptions};
