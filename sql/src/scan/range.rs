@@ -83,26 +83,33 @@ fn ranges(columns: &[ColumnId], parts: &[&Expr]) -> Result<(Depth, Vec<KeyRange>
 
 /// The values that a column can have, sorted; `None` if the conditions leave it open.
 fn fixed_values<'a>(column: ColumnId, parts: &[&'a Expr]) -> Option<Vec<&'a Value>> {
-    let is_column = |expr: &Expr| matches!(expr, Expr::Column(at) if *at == column.0);
-    let mut values = parts.iter().find_map(|part| match part {
-        Expr::Compare(Comparison::Equal, left, right) if is_column(left) => match &**right {
-            Expr::Literal(value) => Some(vec![value]),
-            _ => None,
-        },
-        _ => None,
+    let lists = parts.iter().filter_map(|part| {
+        let mut values = Vec::new();
+        collect_values(column, part, &mut values).then_some(values)
     });
-    if values.is_none() {
-        values = parts.iter().find_map(|part| match part {
-            Expr::In(inner, values) if is_column(inner) && values.len() <= RANGES_MAX => Some(values.iter().collect()),
-            _ => None,
-        });
-    }
-    let mut values = values?;
+    let mut values = lists.min_by_key(Vec::len)?;
     // A comparison with NULL is never true, so NULL leaves no key.
     values.retain(|value| !value.is_null());
     values.sort_by(|a, b| a.order(*b));
     values.dedup_by(|a, b| a.order(*b).is_eq());
     Some(values)
+}
+
+/// Collects the only values for which a condition on the column can be true; `false` if it is no such condition.
+fn collect_values<'a>(column: ColumnId, condition: &'a Expr, values: &mut Vec<&'a Value>) -> bool {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(at) if *at == column.0);
+    match condition {
+        Expr::Compare(Comparison::Equal, left, right) if is_column(left) => match &**right {
+            Expr::Literal(value) => values.push(value),
+            _ => return false,
+        },
+        Expr::In(inner, list) if is_column(inner) => values.extend(list),
+        Expr::Or(parts) if !parts.is_empty() => {
+            return parts.iter().all(|part| collect_values(column, part, values)) && values.len() <= RANGES_MAX;
+        }
+        _ => return false,
+    }
+    values.len() <= RANGES_MAX
 }
 
 fn extend(prefixes: &[Vec<u8>], values: &[&Value]) -> Result<Vec<Vec<u8>>> {
