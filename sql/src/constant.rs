@@ -207,6 +207,7 @@ pub fn store(value: Value, ty: Type) -> Result<Value> {
         (Datum::SmallInt(_) | Datum::Int(_) | Datum::BigInt(_), Type::Real | Type::Double) => {
             Value::parse(ty, &value.to_string()).ok()
         }
+        (Datum::Bytes(bytes), Type::Uuid) => <[u8; 16]>::try_from(bytes.as_slice()).ok().map(Datum::Uuid),
         (Datum::Timestamp(micros), Type::Date | Type::Time) => Some(now_as(Now(*micros), ty)),
         _ => value.convert(ty),
     };

@@ -5,6 +5,9 @@
 //! - [`direct`]: SELECT of one table as a query of core
 //! - [`expr`], [`constant`], [`types`]: what core evaluates itself
 //! - [`system`]: the tables of namespace `system`
+//! - [`scan`]: from conditions to keys and rows
+//! - `engine` (feature `datafusion`): queries of any form
+//! - `import` (feature `import`): files to rows
 
 pub mod backend;
 pub mod constant;
@@ -14,6 +17,8 @@ mod dml;
 #[cfg(feature = "datafusion")]
 pub mod engine;
 pub mod expr;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod parse;
 mod reader;
 pub mod result;

@@ -12,6 +12,7 @@ mod functions;
 mod literals;
 mod order;
 mod scan;
+mod sequential;
 mod system;
 mod table;
 mod types;
@@ -78,6 +79,7 @@ impl Engine {
             .with_catalog_list(Arc::new(SpaceCatalogs::new(slot.clone())))
             .with_scalar_functions(functions)
             .with_analyzer_rules(rules)
+            .with_physical_optimizer_rule(Arc::new(sequential::OnePartition))
             .with_type_planner(Arc::new(types::SqlTypes))
             .build();
         Ok(Engine { backend, state, slot })

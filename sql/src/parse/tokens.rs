@@ -1,6 +1,7 @@
 //! Tokens of a text: parameters numbered, chains of operators bounded.
 
 use kalamdb_core::{Error, Result};
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::{DIALECT, PARAMS_MAX, syntax};
@@ -12,8 +13,24 @@ pub const OPERATOR_CHAIN_MAX: usize = 500;
 pub(super) fn tokenize(sql: &str) -> Result<(Vec<TokenWithSpan>, usize)> {
     let mut tokens = Tokenizer::new(&DIALECT, sql).tokenize_with_location().map_err(|error| syntax(error.into()))?;
     check_chains(&tokens)?;
+    unkey_current_user(&mut tokens);
     let params = number_params(&mut tokens)?;
     Ok((tokens, params))
+}
+
+/// sqlparser takes CURRENT_USER without parentheses only; before one it is read as any other function.
+fn unkey_current_user(tokens: &mut [TokenWithSpan]) {
+    let mut before_parenthesis = false;
+    for token in tokens.iter_mut().rev() {
+        match &mut token.token {
+            Token::Whitespace(_) => continue,
+            Token::Word(word) if before_parenthesis && word.keyword == Keyword::CURRENT_USER => {
+                word.keyword = Keyword::NoKeyword;
+            }
+            _ => {}
+        }
+        before_parenthesis = token.token == Token::LParen;
+    }
 }
 
 fn number_params(tokens: &mut [TokenWithSpan]) -> Result<usize> {
