@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p kalamdb-core --features testing --example query_bench [-- part of a name]`
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 use std::hint::black_box;
 use std::time::Instant;
 

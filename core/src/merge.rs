@@ -112,7 +112,7 @@ fn decide_patch(table: &Table, op: &Op, patch: &Patch, row: &Row, judge: &dyn Ju
             Assignment::Add(_) if is_planted(Bug::AdditionCompetes) && !judge.wins(*column) => {}
             Assignment::Add(delta) => {
                 let counter = counter_of(table, row, *column)?;
-                if counter.add(*delta).is_none() {
+                if counter.plus(*delta).is_none() {
                     let name = table.column(*column).map_or("?", |column| column.name.as_str());
                     let message = format!("counter `{name}` of table `{}` would overflow 64 bits", table.full_name());
                     return Err(Error::invalid("counter_overflow", message));
@@ -188,7 +188,7 @@ pub fn apply(table: &Table, current: Option<Row>, change: &Change, header: Heade
                 row.set(*column, assigned(row.cell(*column), value));
             }
             for (column, delta) in adds {
-                let counter = counter_of(table, &row, *column)?.add(*delta);
+                let counter = counter_of(table, &row, *column)?.plus(*delta);
                 let counter =
                     counter.ok_or_else(|| Error::corrupt("counter_overflow", "a decided addition overflows"))?;
                 row.set(*column, Datum::Counter(counter));

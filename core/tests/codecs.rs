@@ -73,9 +73,8 @@ fn tuple_pairs() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
         let one: Vec<_> = kinds.iter().map(|kind| key_values(*kind)).collect();
         let two: Vec<_> = kinds.iter().map(|kind| key_values(*kind)).collect();
         (one, two, 0..4usize).prop_map(|(one, mut two, shared)| {
-            for at in 0..shared.min(two.len().saturating_sub(1)) {
-                two[at] = one[at].clone();
-            }
+            let shared = shared.min(two.len().saturating_sub(1));
+            two[..shared].clone_from_slice(&one[..shared]);
             (one, two)
         })
     })

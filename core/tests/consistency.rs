@@ -24,8 +24,7 @@ struct Hand {
     added: i64,
 }
 
-const HANDS: [Hand; 2] =
-    [Hand { assigned: 2, counter: 20, added: 5 }, Hand { assigned: 3, counter: 30, added: 7 }];
+const HANDS: [Hand; 2] = [Hand { assigned: 2, counter: 20, added: 5 }, Hand { assigned: 3, counter: 30, added: 7 }];
 
 fn table(pair: &Pair) -> Result<TableId> {
     let column = |name: &str, ty, nullable| -> Result<NewColumn> {
@@ -104,7 +103,13 @@ fn alone(op: &str, hand: Hand, before: Option<(Value, i64)>) -> Option<(Value, i
 }
 
 /// The state that a cell of the table describes.
-fn expected(outcome: &str, first: &str, second: &str, is_second_later: bool, start: Option<(Value, i64)>) -> Option<(Value, i64)> {
+fn expected(
+    outcome: &str,
+    first: &str,
+    second: &str,
+    is_second_later: bool,
+    start: Option<(Value, i64)>,
+) -> Option<(Value, i64)> {
     let [one, two] = HANDS;
     let after_first = alone(first, one, start.clone());
     match outcome {
@@ -136,9 +141,8 @@ fn read_table(which: &str) -> Vec<Cell> {
     let text = include_str!("../../docs/consistency.md");
     let (_, rest) = text.split_once(&format!("<!-- table: {which} -->")).expect("the table has its mark");
     let mut lines = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
-    let split = |line: &str| -> Vec<String> {
-        line.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect()
-    };
+    let split =
+        |line: &str| -> Vec<String> { line.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect() };
     let seconds = split(lines.next().expect("the table has a head"));
     let mut cells = Vec::new();
     for line in lines.skip(1) {

@@ -43,7 +43,8 @@ proptest! {
 
 #[test]
 fn a_message_over_the_limit_is_refused_before_it_is_read() {
-    let error = read_message::<ClientRecord>(&vec![0; FIRST_MESSAGE_BYTES_MAX + 1], FIRST_MESSAGE_BYTES_MAX).unwrap_err();
+    let error =
+        read_message::<ClientRecord>(&vec![0; FIRST_MESSAGE_BYTES_MAX + 1], FIRST_MESSAGE_BYTES_MAX).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Quota, "message_too_large"));
 }
 

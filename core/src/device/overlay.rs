@@ -3,6 +3,7 @@
 //! Invariant: overlay row = confirmed row ⊕ the outbox's operations on it, in order; a row has an overlay row exactly
 //! while it has a pending mark. An operation that the present rows refuse has no effect here; the server decides it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outbox::{self, OutboxEntry};
@@ -183,10 +184,10 @@ impl Copier<'_> {
         for entry in entries {
             for op in entry.mutation()?.ops {
                 batch.put(Partition::Overlay, keys::pending(op.table, &op.key, entry.id), Vec::new());
-                let row = (op.table, op.key);
-                if !rows.contains_key(&row) {
-                    let confirmed = self.confirmed(self.table(row.0)?, &row.1)?;
-                    rows.insert(row, confirmed);
+                if let Entry::Vacant(row) = rows.entry((op.table, op.key)) {
+                    let (table, pk) = row.key();
+                    let confirmed = self.confirmed(self.table(*table)?, pk)?;
+                    row.insert(confirmed);
                 }
             }
         }

@@ -168,7 +168,7 @@ impl Export<'_> {
         let key = keys::snapshot_block(self.space, self.number, self.offer.blocks);
         self.batch.put(Partition::Staging, key, block);
         self.offer.blocks += 1;
-        if self.offer.blocks % BLOCKS_PER_COMMIT == 0 {
+        if self.offer.blocks.is_multiple_of(BLOCKS_PER_COMMIT) {
             self.server.store.commit(std::mem::take(&mut self.batch))?;
         }
         Ok(())

@@ -161,7 +161,7 @@ impl Counter {
     }
 
     /// The counter after an addition; `None` if sum or value overflow 64 bits.
-    pub fn add(self, delta: i64) -> Option<Counter> {
+    pub fn plus(self, delta: i64) -> Option<Counter> {
         let added = self.added.checked_add(delta)?;
         self.base.checked_add(added)?;
         Some(Counter { base: self.base, added })

@@ -147,7 +147,11 @@ impl Accounts {
             return Ok(());
         }
         if self.is_traced {
-            println!("          log {space}/{seq} by {:?} stamp {stamp} seen {seen} refused {} {ops:?}", self.owners.get(&entry.author), entry.head.refused);
+            println!(
+                "          log {space}/{seq} by {:?} stamp {stamp} seen {seen} refused {} {ops:?}",
+                self.owners.get(&entry.author),
+                entry.head.refused
+            );
         }
         let mark = Mark { seq, clock: entry.head.hlc.0, device: entry.head.device.0 };
         let write = Write { seen, mark, ops: &ops };
@@ -162,7 +166,8 @@ impl Accounts {
         if !is_own && let Some(owner) = self.owners.get(&entry.author) {
             let id = (*owner, ticket);
             if self.decided.insert(id, entry.head.refused).is_some() {
-                violations.push(format!("G5: write {id:?} took effect twice, the second time as {seq} of space {space}"));
+                violations
+                    .push(format!("G5: write {id:?} took effect twice, the second time as {seq} of space {space}"));
             }
         }
         Ok(())
@@ -173,7 +178,8 @@ impl Accounts {
         let Some(ledger) = self.ledgers.get_mut(&space) else { return Vec::new() };
         let mut violations = Vec::new();
         if head < ledger.sent {
-            violations.push(format!("G4: transaction {} of space {space} was sent and is gone after a crash", ledger.sent));
+            violations
+                .push(format!("G4: transaction {} of space {space} was sent and is gone after a crash", ledger.sent));
         }
         if ledger.sent == 0 {
             ledger.epoch = None;
@@ -185,7 +191,9 @@ impl Accounts {
             let contents = &self.contents;
             let owners: BTreeSet<usize> = self.owners.values().copied().collect();
             for (hash, _) in hashes {
-                let Some(mutation) = contents.get(&hash.0).and_then(|c| Mutation::decode_content(MutationId(0), c).ok()) else {
+                let Some(mutation) =
+                    contents.get(&hash.0).and_then(|c| Mutation::decode_content(MutationId(0), c).ok())
+                else {
                     continue;
                 };
                 for owner in &owners {

@@ -132,7 +132,7 @@ impl World {
         }
         self.accounts.owners.insert(status.device, at);
         if self.devices.get(at).is_some_and(|slot| slot.wants_online) {
-            violations.extend(self.to_device(at, Input::Start)?);
+            violations.extend(self.feed_device(at, Input::Start)?);
         }
         violations.extend(self.check_device(at)?);
         Ok(violations)
@@ -155,7 +155,7 @@ impl World {
             slot.offset_ms = offset;
         }
         self.plan(back, Event::ClockBack(Some(at)));
-        self.to_device(at, Input::Tick)
+        self.feed_device(at, Input::Tick)
     }
 
     fn truncate(&mut self) -> Result<Vec<Violation>> {
@@ -174,7 +174,7 @@ impl World {
         if let Some(slot) = self.devices.get_mut(at) {
             slot.wants_online = false;
         }
-        let violations = self.to_device(at, Input::Stop)?;
+        let violations = self.feed_device(at, Input::Stop)?;
         let back = 1_000 + self.dice.below(15_000) as i64;
         self.plan(back, Event::Online(at));
         Ok(violations)

@@ -73,9 +73,8 @@ impl Rows {
 
     fn run(&mut self, catalog: &Catalog, write: &Write<'_>, op: &Op) -> Verdict {
         let Some(table) = catalog.table(op.table).filter(|table| !table.dropped) else { return Err("unknown_table") };
-        let named = |id: &kalamdb_core::ColumnId| {
-            table.column(*id).map(|column| column.name.to_string()).unwrap_or_default()
-        };
+        let named =
+            |id: &kalamdb_core::ColumnId| table.column(*id).map(|column| column.name.to_string()).unwrap_or_default();
         let address = (table.name.to_string(), op.key.clone());
         let present = self.0.get(&address).is_some_and(|entry| entry.is_live);
         let stranger = self.0.get(&address).is_some_and(|entry| {

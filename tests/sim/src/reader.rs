@@ -90,10 +90,14 @@ pub fn index_difference(view: &View) -> Result<Option<String>> {
                 }
             }
             if indexed != rows {
-                return Ok(Some(format!("index `{}` holds {} keys, the table {}", index.name, indexed.len(), rows.len())));
+                return Ok(Some(format!(
+                    "index `{}` holds {} keys, the table {}",
+                    index.name,
+                    indexed.len(),
+                    rows.len()
+                )));
             }
         }
     }
     Ok(None)
 }
-

@@ -3,8 +3,8 @@
 use kalamdb_core::mutation::Mutation;
 use kalamdb_core::store::{Store, WriteBatch};
 use kalamdb_core::{MutationId, Result, SpaceId, UserId};
-use kalamdb_sync::config::TIMER_MAX_MS;
 use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
+use kalamdb_sync::config::TIMER_MAX_MS;
 use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutput, ServerSession};
 use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, ServerRecord, read_message};
 
@@ -26,11 +26,11 @@ impl World {
             Event::ServerWork => self.server_work(),
             Event::PersistServer => self.persist_server(),
             Event::PersistDevice(at) => self.persist_device(at),
-            Event::ServerTimer(link) => self.to_session(link, ServerInput::Tick),
-            Event::DeviceTimer(at) => self.to_device(at, DeviceInput::Tick),
+            Event::ServerTimer(link) => self.feed_session(link, ServerInput::Tick),
+            Event::DeviceTimer(at) => self.feed_device(at, DeviceInput::Tick),
             Event::Token(at) => {
                 let token = self.devices.get(at).map_or_else(String::new, |slot| format!("user-{}", slot.user));
-                self.to_device(at, DeviceInput::Token(Ok(token)))
+                self.feed_device(at, DeviceInput::Token(Ok(token)))
             }
             Event::Opened(at, link) => self.opened(at, link),
             Event::ToServer(link, message) => self.deliver_up(link, message),
@@ -54,13 +54,13 @@ impl World {
                 if let Some(slot) = self.devices.get_mut(at) {
                     slot.offset_ms = 0;
                 }
-                self.to_device(at, DeviceInput::Tick)
+                self.feed_device(at, DeviceInput::Tick)
             }
             Event::Online(at) => {
                 if let Some(slot) = self.devices.get_mut(at) {
                     slot.wants_online = true;
                 }
-                self.to_device(at, DeviceInput::Start)
+                self.feed_device(at, DeviceInput::Start)
             }
             Event::LatencyBack(link) => {
                 if let Some(link) = self.links.get_mut(&link) {
@@ -105,7 +105,7 @@ impl World {
             }
         }
         self.plan_persist_device(at);
-        self.to_device(at, DeviceInput::Wake)
+        self.feed_device(at, DeviceInput::Wake)
     }
 
     /// A random transaction of the server itself, as over HTTP.
@@ -149,7 +149,7 @@ impl World {
         let Some(running) = &slot.running else { return Ok(Vec::new()) };
         running.store.persist(running.store.waiting());
         self.note_persisted(at)?;
-        self.to_device(at, DeviceInput::Wake)
+        self.feed_device(at, DeviceInput::Wake)
     }
 
     /// Notes what a device holds durably from now on.
@@ -180,7 +180,7 @@ impl World {
         let links: Vec<u64> = self.server.iter().flat_map(|server| server.sessions.keys().copied()).collect();
         let mut violations = Vec::new();
         for link in links {
-            violations.extend(self.to_session(link, ServerInput::Wake)?);
+            violations.extend(self.feed_session(link, ServerInput::Wake)?);
         }
         Ok(violations)
     }
@@ -192,13 +192,13 @@ impl World {
             && is_current
         {
             server.sessions.insert(link, ServerSession::new(server.core.clone(), now));
-            return self.to_device(at, DeviceInput::Opened);
+            return self.feed_device(at, DeviceInput::Opened);
         }
         self.lose_link(link, "refused")
     }
 
     /// Feeds a device's session and carries out what it wants.
-    pub fn to_device(&mut self, at: usize, input: DeviceInput) -> Result<Vec<Violation>> {
+    pub fn feed_device(&mut self, at: usize, input: DeviceInput) -> Result<Vec<Violation>> {
         let now = self.device_now(at);
         let mut changed = false;
         {
@@ -225,9 +225,15 @@ impl World {
             let wait = (timeout.micros() - now.micros()) / 1000;
             self.plan(wait.clamp(1, TIMER_MAX_MS as i64), Event::DeviceTimer(at));
         }
-        if changed && self.trace && let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) {
+        if changed
+            && self.trace
+            && let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref())
+        {
             let status = running.core.status()?;
-            println!("          device {at} {} at {} pending {} last {}", status.device, status.position.seq, status.pending, status.last_mutation);
+            println!(
+                "          device {at} {} at {} pending {} last {}",
+                status.device, status.position.seq, status.pending, status.last_mutation
+            );
         }
         if changed { self.check_device(at) } else { Ok(Vec::new()) }
     }
@@ -269,7 +275,7 @@ impl World {
             return Ok(Vec::new());
         }
         self.overhear(link, &message)?;
-        let mut violations = self.to_session(link, ServerInput::Message(message))?;
+        let mut violations = self.feed_session(link, ServerInput::Message(message))?;
         violations.extend(self.after_server()?);
         Ok(violations)
     }
@@ -300,21 +306,19 @@ impl World {
     }
 
     /// Feeds a server's session and carries out what it wants.
-    pub fn to_session(&mut self, link: u64, input: ServerInput) -> Result<Vec<Violation>> {
+    pub fn feed_session(&mut self, link: u64, input: ServerInput) -> Result<Vec<Violation>> {
         let now = self.server_now();
         let Some(server) = &mut self.server else { return Ok(Vec::new()) };
         let Some(session) = server.sessions.get_mut(&link) else { return Ok(Vec::new()) };
         session.handle(input, now);
         let mut violations = Vec::new();
         let mut replaced = Vec::new();
-        loop {
-            let Some(server) = &mut self.server else { break };
+        while let Some(server) = &mut self.server {
             let Some(session) = server.sessions.get_mut(&link) else { break };
             let Some(output) = session.poll_output() else { break };
             match output {
                 ServerOutput::Verify(token) => {
-                    let identity =
-                        Identity { user: UserId::new(token)?, expires_ms: TOKEN_END_MS, may_declare: true };
+                    let identity = Identity { user: UserId::new(token)?, expires_ms: TOKEN_END_MS, may_declare: true };
                     session.handle(ServerInput::Verified(Ok(identity)), now);
                 }
                 ServerOutput::Established(space, device) => {
@@ -326,7 +330,7 @@ impl World {
             }
         }
         for old in replaced {
-            violations.extend(self.to_session(old, ServerInput::Replaced)?);
+            violations.extend(self.feed_session(old, ServerInput::Replaced)?);
         }
         let timeout =
             self.server.as_ref().and_then(|server| server.sessions.get(&link)).and_then(ServerSession::poll_timeout);
@@ -381,7 +385,7 @@ impl World {
         let Some(link) = self.links.get(&link_id).filter(|link| link.device_open) else { return Ok(Vec::new()) };
         let at = link.device;
         if self.devices.get(at).is_some_and(|slot| slot.connection == Some(link_id)) {
-            self.to_device(at, DeviceInput::Message(message))
+            self.feed_device(at, DeviceInput::Message(message))
         } else {
             Ok(Vec::new())
         }
@@ -398,7 +402,7 @@ impl World {
         match self.devices.get_mut(link.device) {
             Some(slot) if slot.connection == Some(link_id) => {
                 slot.connection = None;
-                self.to_device(link.device, DeviceInput::Lost(why.to_string()))
+                self.feed_device(link.device, DeviceInput::Lost(why.to_string()))
             }
             _ => Ok(Vec::new()),
         }

@@ -120,4 +120,3 @@ fn tags(tx: &mut Transaction, dice: &Dice) -> Result<()> {
         }
     }
 }
-

@@ -1,7 +1,7 @@
 //! The simulated world: one server, devices, connections, a virtual clock and a queue of events.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use kalamdb_core::device::Device;
