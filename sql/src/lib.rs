@@ -20,7 +20,7 @@ pub mod expr;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod parse;
-mod reader;
+pub mod reader;
 pub mod result;
 pub mod scan;
 pub mod session;

@@ -1,12 +1,18 @@
-//! Runs queries: through DataFusion where it is linked in, else with an error that says so.
+//! Runs queries: on core alone where it can, else through DataFusion where that is linked in, else with an error
+//! that says so.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kalamdb_core::{Now, Result, Value, View};
+use kalamdb_core::{CatalogVersion, Now, Result, Value, View};
 
 use crate::backend::Backend;
-use crate::parse::{ExplainMode, Query};
+use crate::direct::{DirectPlan, Scope, translate};
+use crate::parse::{ExplainMode, Query, result_names};
 use crate::result::{ResultColumn, StatementResult};
+
+/// Columns and rows.
+pub type Answer = (Vec<ResultColumn>, Vec<Vec<Value>>);
 
 /// Answers queries of one session.
 pub struct Reader {
@@ -17,8 +23,121 @@ pub struct Reader {
     engine: Option<crate::engine::Engine>,
 }
 
-/// Columns and rows.
-pub type Answer = (Vec<ResultColumn>, Vec<Vec<Value>>);
+/// What a query became on the direct path, for one version of the catalog; `None` once it is known to need more.
+type Direct = (CatalogVersion, Option<Arc<DirectPlan>>);
+
+/// Keeps a query's plan of the direct path beside the parsed query, as long as that is cached.
+#[derive(Default)]
+pub struct DirectSlot(Mutex<Option<Direct>>);
+
+impl DirectSlot {
+    fn plan(&self, view: &View, query: &Query) -> Option<Arc<DirectPlan>> {
+        let catalog = view.catalog();
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, plan)) = slot.as_ref()
+            && *version == catalog.version()
+        {
+            return plan.clone();
+        }
+        let plan = translate(&Scope { catalog, namespace: "", wildcard: &[] }, &query.ast).map(Arc::new);
+        *slot = Some((catalog.version(), plan.clone()));
+        plan
+    }
+}
+
+impl fmt::Debug for DirectSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DirectSlot")
+    }
+}
+
+/// A copy of a query plans anew.
+impl Clone for DirectSlot {
+    fn clone(&self) -> DirectSlot {
+        DirectSlot::default()
+    }
+}
+
+/// What is kept follows from the query: equal queries are equal with any of it.
+impl PartialEq for DirectSlot {
+    fn eq(&self, _: &DirectSlot) -> bool {
+        true
+    }
+}
+
+/// The answer of core alone; `None` if it takes more.
+fn direct(view: &View, query: &Query, params: &[Value]) -> Result<Option<Answer>> {
+    // Rows for a write hide tombstones whatever they name, which core's queries do not.
+    if query.live_only {
+        return Ok(None);
+    }
+    let Some(plan) = query.direct.plan(view, query) else { return Ok(None) };
+    let Some(values) = plan.bind(params) else { return Ok(None) };
+    let rows = plan.plan().execute(view, &values)?;
+    let column = |column: &kalamdb_core::query::OutputColumn| ResultColumn { name: column.name.clone(), ty: column.ty };
+    let mut columns: Vec<ResultColumn> = rows.columns().iter().map(column).collect();
+    name_columns(&mut columns, query);
+    Ok(Some((columns, rows.to_values())))
+}
+
+/// Names columns as the query does, on both paths alike.
+fn name_columns(columns: &mut [ResultColumn], query: &Query) {
+    if let Some(names) = result_names(&query.ast).filter(|names| names.len() == columns.len()) {
+        columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
+    }
+}
+
+impl Reader {
+    /// The result of a query.
+    ///
+    /// # Errors
+    /// As [`Reader::rows`].
+    pub async fn select(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<StatementResult> {
+        let (columns, rows) = self.rows(view, query, params, now).await?;
+        Ok(StatementResult::rows("SELECT", columns, rows))
+    }
+
+    /// Columns and rows of a query over `view`.
+    ///
+    /// # Errors
+    /// Kind `invalid` if it cannot run, `quota` past a limit; what the store gives.
+    pub async fn rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
+        if let Some(answer) = direct(&view, query, params)? {
+            return Ok(answer);
+        }
+        let (mut columns, rows) = self.engine_rows(view, query, params, now).await?;
+        name_columns(&mut columns, query);
+        Ok((columns, rows))
+    }
+
+    /// The result of EXPLAIN: the direct path's plan, if there is one, and DataFusion's.
+    ///
+    /// # Errors
+    /// As [`Reader::rows`].
+    pub async fn explain(
+        &mut self,
+        view: View,
+        query: &Query,
+        mode: ExplainMode,
+        params: &[Value],
+        now: Now,
+    ) -> Result<StatementResult> {
+        let column = |name: &str| ResultColumn { name: name.to_string(), ty: kalamdb_core::Type::Text };
+        let columns = vec![column("plan_type"), column("plan")];
+        let mut rows = Vec::new();
+        if let Some(plan) = query.direct.plan(&view, query) {
+            rows.push(vec![Value::text("direct path"), Value::text(plan.plan().explain().trim_end())]);
+        }
+        match self.engine_explain(view, query, mode, params, now).await {
+            Err(error) if error.code() == NEEDS_ENGINE && !rows.is_empty() => {}
+            more => rows.extend(more?),
+        }
+        Ok(StatementResult::rows("EXPLAIN", columns, rows))
+    }
+}
+
+/// The code of a query that core cannot answer alone in a build that has nothing else.
+const NEEDS_ENGINE: &str = "needs_engine";
 
 #[cfg(feature = "datafusion")]
 impl Reader {
@@ -34,75 +153,47 @@ impl Reader {
         self.engine.as_mut().ok_or_else(|| kalamdb_core::Error::internal("no_engine", "the query engine is missing"))
     }
 
-    /// Columns and rows of a query over `view`.
-    ///
-    /// # Errors
-    /// Kind `invalid` if it cannot run, `quota` past a limit; what the store gives.
-    pub async fn rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
+    async fn engine_rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
         self.engine()?.query(view, query, params, now).await
     }
 
-    /// The result of EXPLAIN.
-    ///
-    /// # Errors
-    /// As [`Reader::rows`].
-    pub async fn explain(
+    async fn engine_explain(
         &mut self,
         view: View,
         query: &Query,
         mode: ExplainMode,
         params: &[Value],
         now: Now,
-    ) -> Result<StatementResult> {
-        let (columns, rows) = self.engine()?.explain(view, query, mode, params, now).await?;
-        Ok(StatementResult::rows("EXPLAIN", columns, rows))
+    ) -> Result<Vec<Vec<Value>>> {
+        self.engine()?.explain(view, query, mode, params, now).await
     }
 }
 
 #[cfg(not(feature = "datafusion"))]
 impl Reader {
-    /// A reader for `backend`.
+    /// A reader for a session.
     pub fn new(_: Arc<dyn Backend>) -> Reader {
         Reader {}
     }
 
-    fn refuse<T>(&self) -> Result<T> {
-        let message =
-            "this build has no query engine: it answers queries of one table over the closed list of expressions";
-        Err(kalamdb_core::Error::invalid("needs_engine", message))
+    async fn engine_rows(&mut self, _: View, _: &Query, _: &[Value], _: Now) -> Result<Answer> {
+        Err(needs_engine())
     }
 
-    /// Columns and rows of a query over `view`.
-    ///
-    /// # Errors
-    /// Kind `invalid`, code `needs_engine`.
-    pub async fn rows(&mut self, _: View, _: &Query, _: &[Value], _: Now) -> Result<Answer> {
-        self.refuse()
-    }
-
-    /// The result of EXPLAIN.
-    ///
-    /// # Errors
-    /// As [`Reader::rows`].
-    pub async fn explain(
+    async fn engine_explain(
         &mut self,
         _: View,
         _: &Query,
         _: ExplainMode,
         _: &[Value],
         _: Now,
-    ) -> Result<StatementResult> {
-        self.refuse()
+    ) -> Result<Vec<Vec<Value>>> {
+        Err(needs_engine())
     }
 }
 
-impl Reader {
-    /// The result of a query.
-    ///
-    /// # Errors
-    /// As [`Reader::rows`].
-    pub async fn select(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<StatementResult> {
-        let (columns, rows) = self.rows(view, query, params, now).await?;
-        Ok(StatementResult::rows("SELECT", columns, rows))
-    }
+#[cfg(not(feature = "datafusion"))]
+fn needs_engine() -> kalamdb_core::Error {
+    let message = "this build has no query engine: it answers SELECT of one table with plain columns, conditions and groups";
+    kalamdb_core::Error::invalid(NEEDS_ENGINE, message)
 }

@@ -1,16 +1,14 @@
 //! EXPLAIN.
 
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
-use kalamdb_core::{Now, Result, Type, Value, View};
+use kalamdb_core::{Now, Result, Value, View};
 
 use super::Engine;
 use super::errors::from_datafusion;
 use crate::parse::{ExplainMode, Query};
-use crate::reader::Answer;
-use crate::result::ResultColumn;
 
 impl Engine {
-    /// The plans of a query; with [`ExplainMode::Analyze`] it is run and figures are added.
+    /// Kind and text of the plans of a query; with [`ExplainMode::Analyze`] it is run and figures are added.
     ///
     /// # Errors
     /// As [`Engine::query`].
@@ -21,11 +19,11 @@ impl Engine {
         mode: ExplainMode,
         params: &[Value],
         now: Now,
-    ) -> Result<Answer> {
+    ) -> Result<Vec<Vec<Value>>> {
         let plan = self.plan(view, query, params, now).await?;
         let optimized = self.state.optimize(&plan).map_err(from_datafusion)?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        let rows = match mode {
+        Ok(match mode {
             ExplainMode::Plan => {
                 let shown = DisplayableExecutionPlan::new(physical.as_ref()).indent(false).to_string();
                 vec![row("logical plan", optimized.display_indent().to_string()), row("physical plan", shown)]
@@ -35,9 +33,7 @@ impl Engine {
                 let shown = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
                 vec![row("physical plan", shown), row("rows", rows.len().to_string())]
             }
-        };
-        let column = |name: &str| ResultColumn { name: name.to_string(), ty: Type::Text };
-        Ok((vec![column("plan_type"), column("plan")], rows))
+        })
     }
 }
 

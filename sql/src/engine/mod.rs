@@ -39,7 +39,6 @@ use sqlparser::ast;
 use crate::backend::Backend;
 use crate::parse::Query;
 use crate::reader::Answer;
-use crate::result::ResultColumn;
 
 use arrow::{read_batch, result_columns, scalar};
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
@@ -92,9 +91,7 @@ impl Engine {
     pub async fn query(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
         let plan = self.plan(view, query, params, now).await?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        let (mut columns, rows) = self.collect(physical).await?;
-        rename(&mut columns, &query.ast);
-        Ok((columns, rows))
+        self.collect(physical).await
     }
 
     /// The logical plan of a query with its parameters filled in.
@@ -150,24 +147,6 @@ fn config() -> SessionConfig {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.collect_statistics = false;
     config
-}
-
-/// Names unnamed expressions as they are written.
-fn rename(columns: &mut [ResultColumn], query: &ast::Query) {
-    let mut body = &query.body;
-    let select = loop {
-        match &**body {
-            ast::SetExpr::Select(select) => break select,
-            ast::SetExpr::SetOperation { left, .. } => body = left,
-            _ => return,
-        }
-    };
-    let Some(names) = select.projection.iter().map(crate::parse::result_name).collect::<Option<Vec<_>>>() else {
-        return;
-    };
-    if names.len() == columns.len() {
-        columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
-    }
 }
 
 /// The type of a column that DataFusion gives as another, for plain columns of a table.

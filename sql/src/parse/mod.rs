@@ -18,7 +18,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 pub use cache::{CACHED_SCRIPTS_MAX, ScriptCache};
-pub use query::{result_name, select_of};
+pub use query::{result_names, select_of};
 pub use statement::{
     Assignment, Ddl, Delete, ExplainMode, Insert, InsertSource, OnConflict, OptionChanges, Query, Script, Show,
     Statement, TableChange, TableName, Update,

@@ -10,6 +10,7 @@ use sqlparser::parser::Parser;
 
 use super::words::to_table_name;
 use super::{Query, TableName, ident, syntax, unsupported};
+use crate::reader::DirectSlot;
 
 /// Parses and checks a query.
 pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Query> {
@@ -23,7 +24,8 @@ pub(super) fn check(ast: ast::Query) -> Result<Query> {
     if let ControlFlow::Break(error) = ast.visit(&mut survey) {
         return Err(*error);
     }
-    Ok(Query { tables: survey.tables, system_columns: survey.system_columns, live_only: false, ast })
+    let Survey { tables, system_columns, .. } = survey;
+    Ok(Query { tables, system_columns, live_only: false, direct: DirectSlot::default(), ast })
 }
 
 /// Checks an expression that stands outside of a query; it may hold sub-queries.
@@ -210,9 +212,20 @@ pub fn select_of(
     Ok(query)
 }
 
-/// The name of a result's column: its alias, the column's own name or the expression in lower case as it is written;
-/// `None` for `*`.
-pub fn result_name(item: &ast::SelectItem) -> Option<String> {
+/// The names of a result's columns: alias, the column's own name, or the expression as it is written, in lower case;
+/// `None` if there is a `*` or no SELECT.
+pub fn result_names(query: &ast::Query) -> Option<Vec<String>> {
+    let mut body = &query.body;
+    loop {
+        match &**body {
+            SetExpr::Select(select) => return select.projection.iter().map(result_name).collect(),
+            SetExpr::SetOperation { left, .. } => body = left,
+            _ => return None,
+        }
+    }
+}
+
+fn result_name(item: &ast::SelectItem) -> Option<String> {
     match item {
         ast::SelectItem::ExprWithAlias { alias, .. } => Some(ident(alias)),
         ast::SelectItem::UnnamedExpr(ast::Expr::Identifier(name)) => Some(ident(name)),

@@ -5,6 +5,7 @@ use kalamdb_core::catalog::{AddColumn, NewIndex, NewTable, TableOptions};
 use sqlparser::ast;
 
 use crate::backend::StorageLocation;
+use crate::reader::DirectSlot;
 
 /// `namespace.table`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +207,8 @@ pub struct Query {
     pub system_columns: [bool; 3],
     /// Whether tombstones stay hidden even if `_deleted` is named.
     pub live_only: bool,
+    /// What it became on the direct path.
+    pub direct: DirectSlot,
 }
 
 /// `INSERT`.
