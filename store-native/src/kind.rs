@@ -23,6 +23,9 @@ impl StoreKind {
     /// Every engine, also those that are not built in.
     pub const ALL: [StoreKind; 3] = [StoreKind::Rocksdb, StoreKind::Redb, StoreKind::Sled];
 
+    /// What native clients use unless told otherwise; docs/decisions/0001-default-native-store.md says why.
+    pub const CLIENT_DEFAULT: StoreKind = StoreKind::Redb;
+
     /// The stable name, for settings and for the marker of a data directory.
     pub fn name(self) -> &'static str {
         match self {

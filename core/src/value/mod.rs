@@ -1,5 +1,6 @@
 //! Column types and values.
 
+mod from;
 mod text;
 
 use std::borrow::Cow;

@@ -6,7 +6,7 @@ pub mod client;
 pub mod proxy;
 pub mod server;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use client::Client;
 pub use proxy::Proxy;
@@ -17,7 +17,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits until `holds`, asking again every few milliseconds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let start = tokio::time::Instant::now();
     while !holds() {
         assert!(start.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sync", &["core"]),
     ("store-native", &["core"]),
     ("store-wasm", &["core"]),
-    ("server", &["core", "segment", "sql", "sync", "store-native"]),
+    ("server", &["core", "segment", "sql", "sync", "store-native", "bindings/rust"]),
     ("bindings/", &["core", "segment", "sql", "sync", "store-native", "store-wasm", "bindings/"]),
     ("web-demo", &["bindings/"]),
     ("tests/", &["core", "segment", "sql", "sync", "store-native", "store-wasm", "server", "bindings/", "tests/"]),
