@@ -74,7 +74,7 @@ impl TestDevice {
         let table = self.notes();
         let hits = table.column_named("hits").expect("a column").id;
         let mut key = Vec::new();
-        kalamdb_core::key::write_value(&mut key, &Datum::BigInt(id)).expect("a key");
+        kalamdb_core::key::write_value(&mut key, &kalamdb_core::Value::BigInt(id)).expect("a key");
         let mut tx = self.device.begin(now()).expect("a transaction");
         tx.update(table.id, &key, vec![(hits, Assignment::Add(1))]).expect("an update");
         self.device.commit(tx, now()).expect("a commit");
