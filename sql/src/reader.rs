@@ -194,6 +194,7 @@ impl Reader {
 
 #[cfg(not(feature = "datafusion"))]
 fn needs_engine() -> kalamdb_core::Error {
-    let message = "this build has no query engine: it answers SELECT of one table with plain columns, conditions and groups";
+    let message =
+        "this build has no query engine: it answers SELECT of one table with plain columns, conditions and groups";
     kalamdb_core::Error::invalid(NEEDS_ENGINE, message)
 }
