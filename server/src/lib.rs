@@ -8,6 +8,7 @@
 //! - [`hub`]: who is woken when a commit becomes durable
 //! - [`statements`]: SQL in the space of a user
 //! - [`idempotency`]: requests that have an effect once
+//! - [`import`]: files into the spaces of many users
 //! - [`auth`]: tokens and the secret that signs them
 //! - [`cli`]: the commands of the binary `kalamdb`
 //!
@@ -32,6 +33,7 @@ pub mod connection;
 pub mod http;
 pub mod hub;
 pub mod idempotency;
+pub mod import;
 mod listener;
 pub mod node;
 pub mod running;

@@ -2,6 +2,7 @@
 
 mod config;
 mod http_client;
+mod import;
 mod serve;
 mod sql;
 mod table;
@@ -31,6 +32,7 @@ Examples:
   kalamdb serve --config /etc/kalamdb.toml       a server for production
   kalamdb token mint --user ada                  a token for the user `ada`
   kalamdb sql --as ada -c 'SELECT 1'             statements in the space of `ada`
+  kalamdb import app.flights flights.parquet --user-column carrier
   kalamdb config                                 the settings in force";
 
 #[derive(Debug, Subcommand)]
@@ -41,6 +43,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Run statements on a server or its data directory
     Sql(sql::SqlArgs),
+    /// Import a file; every distinct value of one column is a user
+    Import(import::ImportArgs),
     /// Print the settings in force, secrets hidden
     Config(config::ConfigArgs),
 }
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Token(args) => token::run(args),
         Command::Sql(args) => sql::run(args),
+        Command::Import(args) => import::run(args),
         Command::Config(args) => config::run(args),
     };
     match done {

@@ -4,6 +4,7 @@
 //! of the file must be columns of the table; columns of the table that the file lacks get their default.
 
 mod csv;
+mod infer;
 mod ndjson;
 mod parquet;
 
@@ -17,6 +18,7 @@ use kalamdb_core::{Error, Result, Value};
 use crate::constant::store;
 
 pub use self::csv::CsvReader;
+pub use self::infer::{InferredColumn, infer_csv, infer_ndjson, infer_parquet};
 pub use self::ndjson::NdjsonReader;
 pub use self::parquet::ParquetReader;
 pub use ::parquet::file::reader::ChunkReader;
