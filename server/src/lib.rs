@@ -4,6 +4,7 @@
 //! - [`node`]: the open data of a server with all that its parts share
 //! - [`running`]: a server that listens, from start to stop
 //! - [`http`]: routes, health, errors as answers
+//! - [`http_client`]: `POST /v1/sql` from the other side
 //! - [`connection`]: one sync session driven over a WebSocket
 //! - [`hub`]: who is woken when a commit becomes durable
 //! - [`statements`]: SQL in the space of a user
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod clock;
 pub mod connection;
 pub mod http;
+pub mod http_client;
 pub mod hub;
 pub mod idempotency;
 pub mod import;

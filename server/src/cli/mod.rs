@@ -1,9 +1,9 @@
 //! The commands of the binary `kalamdb`.
 
 mod config;
-mod http_client;
 mod import;
 mod serve;
+mod shell;
 mod sql;
 mod table;
 mod token;
@@ -33,6 +33,7 @@ Examples:
   kalamdb token mint --user ada                  a token for the user `ada`
   kalamdb sql --as ada -c 'SELECT 1'             statements in the space of `ada`
   kalamdb import app.flights flights.parquet --user-column carrier
+  kalamdb shell ./notes                          a local database on this machine
   kalamdb config                                 the settings in force";
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +46,8 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Import a file; every distinct value of one column is a user
     Import(import::ImportArgs),
+    /// Open a local database, with or without a server
+    Shell(shell::ShellArgs),
     /// Print the settings in force, secrets hidden
     Config(config::ConfigArgs),
 }
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::run(args),
         Command::Sql(args) => sql::run(args),
         Command::Import(args) => import::run(args),
+        Command::Shell(args) => shell::run(args),
         Command::Config(args) => config::run(args),
     };
     match done {

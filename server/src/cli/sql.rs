@@ -5,11 +5,11 @@ use kalamdb_core::{Error, Result, UserId};
 use kalamdb_sql::Role;
 use serde_json::{Value as Json, json};
 
-use super::http_client::Endpoint;
 use super::{DataArgs, print_line, table};
 use crate::auth::{Authority, Claims, expiry};
 use crate::clock::now;
 use crate::http::sql::{encode, read_params};
+use crate::http_client::Endpoint;
 use crate::node::{Node, secret};
 use crate::statements;
 

@@ -49,7 +49,8 @@ impl FromStr for Endpoint {
     /// Checks an address.
     ///
     /// # Errors
-    /// Kind `invalid` if it is no `ws://` address. Addresses with `wss://` are refused: this build has no TLS.
+    /// Kind `invalid` if it is no `ws://` or `http://` address (the same server). Addresses with `wss://` and
+    /// `https://` are refused: this build has no TLS.
     fn from_str(url: &str) -> Result<Endpoint> {
         let wrong = |why: &str| {
             let shown: String = url.chars().take(200).collect();
@@ -57,13 +58,12 @@ impl FromStr for Endpoint {
         };
         let uri: Uri = url.parse().map_err(|error| wrong(&format!("does not parse ({error})")))?;
         match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => {
-                let message =
-                    "wss:// is not available in this build: use ws:// through a tunnel or a local proxy that adds TLS";
+            Some("ws" | "http") => {}
+            Some("wss" | "https") => {
+                let message = "TLS is not available in this build: use ws:// or http:// through a tunnel or a local proxy that adds TLS";
                 return Err(Error::invalid("no_tls", message));
             }
-            _ => return Err(wrong("has no scheme ws")),
+            _ => return Err(wrong("has neither scheme ws nor http")),
         }
         let authority = uri.authority().ok_or_else(|| wrong("has no host"))?;
         if authority.as_str().contains('@') {
@@ -97,6 +97,7 @@ mod tests {
         let shown = |url: &str| url.parse::<Endpoint>().map(|endpoint| endpoint.to_string());
         assert_eq!(shown("ws://h"), Ok("ws://h/v1/sync".to_string()));
         assert_eq!(shown("ws://h:81/proxy/sync"), Ok("ws://h:81/proxy/sync".to_string()));
+        assert_eq!(shown("http://h:7171"), Ok("ws://h:7171/v1/sync".to_string()));
         let six: Endpoint = "ws://[::1]:9".parse().expect("an address of version 6");
         assert_eq!(six.address(), ("::1", 9));
     }
@@ -106,7 +107,7 @@ mod tests {
         for url in [
             "",
             "localhost:80",
-            "http://h",
+            "ftp://h",
             "ws://",
             "ws:///x",
             "ws://u:p@h",

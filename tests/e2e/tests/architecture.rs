@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Libraries (a `*` ends a prefix) and the crates that may use them. Development dependencies are free.
 const BORDERS: &[(&str, &[&str])] = &[
-    ("rocksdb", &["store-native"]),
+    ("rocksdb", &["store-native", "tests/bench"]),
     ("librocksdb-sys", &["store-native"]),
     ("redb", &["store-native"]),
     ("sled", &["store-native"]),

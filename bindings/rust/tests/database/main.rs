@@ -7,7 +7,7 @@ mod shell;
 mod synced;
 
 #[path = "../../../../sync/tests/support/mod.rs"]
-#[allow(dead_code, reason = "the tests of the sync crate use the rest")]
+#[allow(dead_code, unused_imports, reason = "the tests of the sync crate use the rest")]
 mod support;
 
 use kalamdb::{Database, Rows};

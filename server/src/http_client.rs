@@ -1,4 +1,4 @@
-//! One HTTP request to a KalamDB server, for the command line.
+//! `POST /v1/sql` of another process: for the command line, the demo and benchmarks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ const HEAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Endpoint {
+pub struct Endpoint {
     /// `host:port`.
     authority: String,
 }

@@ -1,0 +1,41 @@
+//! `cargo xtask demo`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kalamdb_e2e::demo::{DemoOptions, run};
+
+/// KalamDB at work on real data: the flights that left New York in 2013, one airline a user.
+///
+/// Imports them, starts a server and two devices of United Airlines, edits flights on both devices while they are
+/// offline, reconnects them and compares all three copies. Then the server stays, to be played with.
+#[derive(Parser)]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo")]
+struct Cli {
+    /// End after the comparison; the exit code is not 0 if anything differs
+    #[arg(long)]
+    headless: bool,
+    /// Address of the server [default: 127.0.0.1:7171, a free port with --headless]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// A new or empty directory for server and devices [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The binary `kalamdb`; `cargo xtask demo` builds and names it
+    #[arg(long, value_name = "FILE", env = "KALAMDB_BIN", hide = true)]
+    binary: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { headless, listen, dir, binary } = Cli::parse();
+    let listen = listen.unwrap_or_else(|| if headless { "127.0.0.1:0" } else { "127.0.0.1:7171" }.to_owned());
+    match run(DemoOptions { binary, directory: dir, listen, is_headless: headless }).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
