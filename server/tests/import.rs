@@ -109,9 +109,9 @@ fn a_file_with_a_fault_writes_nothing_and_says_where_it_is() {
         ("2,,1,x\n", "invalid", "row 2, column `owner`"),
         ("1,ada,1,x\n", "conflict", "row 2 (user `ada`)"),
         ("2,ada,-1,x\n", "invalid", "row 2 (user `ada`)"),
-        ("2,ada,many,x\n", "invalid", "row 2"),
+        ("2,ada,many,x\n", "invalid", "line 3, column `stars`"),
         (",ada,1,x\n", "invalid", "row 2"),
-        ("2,ada,1\n", "invalid", "row 2"),
+        ("2,ada,1\n", "invalid", "line: 3"),
     ] {
         let file = place.file("notes.csv", &format!("{head}{rows}"));
         let error = place.refused("app.notes", &file, &BY_OWNER);

@@ -1,5 +1,7 @@
 //! Programs of the workspace, built for release and run: simulator, benchmarks, demo.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::process;
@@ -21,21 +23,26 @@ pub fn sim(args: &[String]) -> Result<()> {
 /// # Errors
 /// When a tool is missing or the benchmarks fail.
 pub fn bench(args: &[String]) -> Result<()> {
-    setup::ensure(&NATIVE_NEEDS)?;
-    release("kalamdb-bench", args)
+    let programs = native()?;
+    process::run(process::command(programs.join("kalamdb-bench")).args(args))
 }
 
-/// `cargo xtask demo`: builds server and demo together, so that they share their dependencies, and tells the demo
-/// where the server's binary is (`KALAMDB_BIN`).
+/// `cargo xtask demo`. The demo runs the server's binary, which it is told by `KALAMDB_BIN`.
 ///
 /// # Errors
 /// When a tool is missing, a build fails or the demo reports a failure.
 pub fn demo(args: &[String]) -> Result<()> {
+    let programs = native()?;
+    process::run(process::command(programs.join("demo")).args(args).env("KALAMDB_BIN", programs.join("kalamdb")))
+}
+
+/// Builds server, demo and benchmarks, always together: the same set of packages has the same features, so that what
+/// one needs is never built again for the other. Gives their directory.
+fn native() -> Result<PathBuf> {
     setup::ensure(&NATIVE_NEEDS)?;
-    let packages = ["-p", "kalamdb-server", "--bin", "kalamdb", "-p", "kalamdb-e2e", "--bin", "demo"];
-    process::run(process::cargo(["build", "--release"]).args(packages))?;
-    let directory = process::target_directory()?.join("release");
-    process::run(process::command(directory.join("demo")).args(args).env("KALAMDB_BIN", directory.join("kalamdb")))
+    let packages = ["-p", "kalamdb-server", "-p", "kalamdb-e2e", "-p", "kalamdb-bench"];
+    process::run(process::cargo(["build", "--release", "--bins"]).args(packages))?;
+    Ok(process::target_directory()?.join("release"))
 }
 
 fn release(package: &str, args: &[String]) -> Result<()> {

@@ -35,7 +35,7 @@ async fn calls_that_need_a_server_say_so() {
         let error = refused.expect_err("there is no server");
         assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, "never_connected"));
     }
-    for url in ["http://localhost", "wss://example.org", "nonsense"] {
+    for url in ["ftp://localhost", "https://example.org", "nonsense"] {
         assert_eq!(db.connect(url, "token").await.expect_err(url).kind(), ErrorKind::Invalid, "{url}");
     }
     assert_eq!(db.dismiss(1).expect_err("an empty list").code(), "not_rejected");

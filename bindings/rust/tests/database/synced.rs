@@ -108,9 +108,9 @@ async fn a_change_of_the_server_wakes_readers() {
     let (_one_folder, one) = device(&server, "ada").await;
     let (_two_folder, two) = device(&server, "ada").await;
     let mut changes = two.changes().subscribe();
-    changes.borrow_and_update();
+    let before = *changes.borrow_and_update();
     run(&one, "INSERT INTO app.notes (id, title) VALUES (1, 'news')").await;
-    eventually("the news", || two.changes().count() > *changes.borrow()).await;
+    eventually("the news", || two.changes().count() > before).await;
     changes.changed().await.expect("a change");
     two.wait_synced(DEADLINE).await.expect("synced");
     assert_eq!(titles(&two).await, ["1|news"]);
