@@ -9,7 +9,7 @@ mod check;
 mod source;
 mod target;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use kalamdb_core::store::CommitId;
 use kalamdb_core::{Error, Name, Result, Table};
@@ -128,6 +128,6 @@ fn write(node: &Node, table: &Table, source: &Source, batch: Batch, summary: &mu
 }
 
 /// The path of a file in messages.
-fn shown(path: &PathBuf) -> String {
+fn shown(path: &Path) -> String {
     format!("file `{}`", path.display())
 }

@@ -161,8 +161,7 @@ fn read_column(array: &ArrayRef, ty: Type, rows: &mut [Vec<Value>]) -> Result<()
     let array = if *array.data_type() == wanted {
         array.clone()
     } else {
-        let array = cast(array, &wanted).map_err(|error| super::errors::from_datafusion(error.into()))?;
-        array
+        cast(array, &wanted).map_err(|error| super::errors::from_datafusion(error.into()))?
     };
     for (at, row) in rows.iter_mut().enumerate() {
         row.push(if array.is_null(at) { Datum::Null } else { value_at(&array, at, ty)? });

@@ -107,7 +107,7 @@ fn append(query: &mut Query, rest: Vec<Expr>) {
         query.order_by.get_or_insert_with(|| OrderBy { kind: OrderByKind::Expressions(Vec::new()), interpolate: None });
     if let OrderByKind::Expressions(list) = &mut order.kind {
         let options = OrderByOptions { asc: None, nulls_first: None };
-        list.extend(rest.into_iter().map(|expr| OrderByExpr { expr, options: options.clone(), with_fill: None }));
+        list.extend(rest.into_iter().map(|expr| OrderByExpr { expr, options, with_fill: None }));
     }
 }
 

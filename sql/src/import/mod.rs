@@ -8,7 +8,7 @@ mod infer;
 mod ndjson;
 mod parquet;
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::sync::Arc;
 
 use kalamdb_core::catalog::{ColumnDef, SYSTEM_COLUMNS, Table};
@@ -104,7 +104,7 @@ fn read_failed(error: impl std::fmt::Display) -> Error {
 /// As the reader of the form; kind `invalid` for Parquet, which is no text.
 pub fn open_text<'a>(
     format: ImportFormat,
-    input: impl BufRead + Read + 'a,
+    input: impl BufRead + 'a,
     table: Arc<Table>,
 ) -> Result<Box<dyn RowReader + 'a>> {
     match format {

@@ -14,6 +14,9 @@ use super::range::{Access, INDEX_KEYS_MAX, access};
 /// Cells that follow the wanted columns in every row: `_updated`, `_deleted`, `_seq`.
 pub const SYSTEM_SLOTS: usize = 3;
 
+/// Takes the primary key and the cells of a row.
+type Sink<'a> = &'a mut dyn FnMut(&[u8], &[Cell<'_>]) -> Result<()>;
+
 /// A scan of one table of a view; it holds no cursor between batches, so it can wait as long as it likes.
 pub struct RowScan {
     view: View,
@@ -93,7 +96,7 @@ impl RowScan {
     ///
     /// # Errors
     /// What the store and `sink` give.
-    pub fn next(&mut self, rows: usize, sink: &mut dyn FnMut(&[u8], &[Cell<'_>]) -> Result<()>) -> Result<bool> {
+    pub fn next(&mut self, rows: usize, sink: Sink<'_>) -> Result<bool> {
         if let State::Planned(access) = &self.state {
             self.state = self.start(access.clone())?;
         }
@@ -143,12 +146,7 @@ impl RowScan {
         Ok(State::Keys(keys))
     }
 
-    fn next_of_keys(
-        &self,
-        keys: &mut Vec<Vec<u8>>,
-        wanted: usize,
-        sink: &mut dyn FnMut(&[u8], &[Cell<'_>]) -> Result<()>,
-    ) -> Result<usize> {
+    fn next_of_keys(&self, keys: &mut Vec<Vec<u8>>, wanted: usize, sink: Sink<'_>) -> Result<usize> {
         let mut found = 0;
         while found < wanted
             && let Some(pk) = keys.pop()
@@ -165,12 +163,7 @@ impl RowScan {
     }
 
     /// Ranges are last first, so that the one in work is at the end.
-    fn next_of_ranges(
-        &self,
-        ranges: &mut Vec<KeyRange>,
-        wanted: usize,
-        sink: &mut dyn FnMut(&[u8], &[Cell<'_>]) -> Result<()>,
-    ) -> Result<usize> {
+    fn next_of_ranges(&self, ranges: &mut Vec<KeyRange>, wanted: usize, sink: Sink<'_>) -> Result<usize> {
         let mut found = 0;
         while let Some(range) = ranges.pop() {
             let mut cursor = self.view.scan(self.table.id, &range, Direction::Forward)?;

@@ -40,7 +40,7 @@ pub(super) struct Driver {
 /// What the task woke up for.
 enum Event {
     Input(Input),
-    Opened(Result<Socket, String>),
+    Opened(Result<Box<Socket>, String>),
     Wish,
     End,
 }
@@ -54,7 +54,7 @@ impl Driver {
             match self.next().await {
                 Event::Input(input) => self.handle(input),
                 Event::Opened(Ok(socket)) => {
-                    self.socket = Some(socket);
+                    self.socket = Some(*socket);
                     self.handle(Input::Opened);
                 }
                 Event::Opened(Err(reason)) => self.handle(Input::Lost(reason)),
@@ -134,7 +134,7 @@ impl Driver {
             Ok(()) = self.written.changed() => Event::Input(Input::Wake),
             Ok(()) = self.reports.changed() => Event::Input(Input::Wake),
             token = settle(&mut self.token) => Event::Input(Input::Token(token)),
-            opened = settle(&mut self.opening) => Event::Opened(opened),
+            opened = settle(&mut self.opening) => Event::Opened(opened.map(Box::new)),
             received = receive(&mut self.socket) => Event::Input(received),
             () = tick(now, timeout) => Event::Input(Input::Tick),
         }
