@@ -10,7 +10,7 @@ use super::{Device, State};
 use crate::ids::{Chain, MutationId, Position, Seq};
 use crate::log::{Change, ChangeKind, EntryHead, MutationResult, Verdict, read_changes};
 use crate::merge::apply;
-use crate::mutation::CellList;
+use crate::mutation::{CellList, is_same_content};
 use crate::planted::{Bug, is_planted};
 use crate::row::Header;
 use crate::store::{CommitId, Partition, WriteBatch};
@@ -161,7 +161,7 @@ pub(super) fn take_results(
     for result in results {
         is_forked |= result.id > identity.last;
         let Some(entry) = outbox::get(copier.snapshot, result.id)? else { continue };
-        if entry.hash != result.hash {
+        if !is_same_content(entry.hash, result.hash) {
             is_forked = true;
             continue;
         }

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
 use crate::ids::{
     CatalogVersion, ColumnId, ContentHash, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId,
 };
-use crate::mutation::{Assignment, Op, OpKind};
+use crate::mutation::{Assignment, Op, OpKind, is_same_content};
 use crate::server::Answer;
 use crate::store::{Partition, WriteBatch};
 use crate::{Error, Result, keys};
@@ -175,7 +175,7 @@ impl Device {
         for mut entry in entries {
             batch.delete(Partition::Outbox, keys::outbox(entry.id));
             let decided = known.iter().find(|(id, _)| *id == entry.id);
-            if entry.id <= last && decided.is_none_or(|(_, hash)| *hash == entry.hash) {
+            if entry.id <= last && decided.is_none_or(|(_, hash)| is_same_content(*hash, entry.hash)) {
                 RejectedWrite::save(identity.next_rejected, &entry, &fate_unknown(), &mut batch);
                 identity.next_rejected += 1;
                 continue;

@@ -4,9 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::codec::{Reader, Writer};
 use crate::hlc::{Hlc, HlcClock};
-use crate::ids::{
-    CatalogVersion, Chain, ContentHash, DeviceId, DeviceNumber, Epoch, MutationId, Position, Seq, SpaceId,
-};
+use crate::ids::{CatalogVersion, Chain, DeviceId, DeviceNumber, Epoch, MutationId, Position, Seq, SpaceId};
 use crate::log::{LogEntry, MutationResult};
 use crate::mutation::Base;
 use crate::planted::{Bug, is_planted};
@@ -210,9 +208,4 @@ pub(crate) fn admit_clock(clock: &mut HlcClock, stamp: Hlc, now: crate::hlc::Now
     }
     let ahead = i64::try_from(stamp.millis() - now.millis()).unwrap_or(i64::MAX);
     (clock.tick(now), Some(ahead))
-}
-
-/// Whether two hashes name the same content.
-pub(crate) fn same(result: &MutationResult, hash: ContentHash) -> bool {
-    result.hash == hash || is_planted(Bug::HashNotCompared)
 }

@@ -2,11 +2,11 @@
 
 use super::Server;
 use super::execute::{MALFORMED, Outcome, Request, execute};
-use super::space::{DeviceRecord, Space, same, stored_result};
+use super::space::{DeviceRecord, Space, stored_result};
 use crate::hlc::Now;
 use crate::ids::{DeviceId, DeviceNumber, MutationId, Seq, SpaceId};
 use crate::log::{LostColumn, MutationResult, Verdict};
-use crate::mutation::{Mutation, content_hash};
+use crate::mutation::{Mutation, content_hash, is_same_content};
 use crate::planted::{Bug, is_planted};
 use crate::store::{CommitId, Direction, KeyRange, Partition, WriteBatch};
 use crate::transaction::Transaction;
@@ -64,7 +64,9 @@ impl Server {
         };
         if id <= record.last && !is_planted(Bug::AppliedTwice) {
             return match stored_result(&*snapshot, space.id, device, id)? {
-                Some(result) if same(&result, hash) => Ok(Executed { result, commit: None, clock_ahead_ms: None }),
+                Some(result) if is_same_content(result.hash, hash) => {
+                    Ok(Executed { result, commit: None, clock_ahead_ms: None })
+                }
                 _ => Err(Error::conflict(
                     "device_forked",
                     format!("mutation {id} of this device was another one before"),

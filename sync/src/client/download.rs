@@ -100,7 +100,13 @@ impl Incoming {
             ServerRecord::Block { number, total, chunk } => self.block(device, number, total, &chunk),
             ServerRecord::BlockMore(chunk) => self.block_chunk(device, &chunk),
             ServerRecord::SnapshotEnd { results, is_last } => self.snapshot_end(device, results, is_last),
-            _ => Err(unexpected("a record that is no data")),
+            ServerRecord::Welcome(_)
+            | ServerRecord::Catalog { .. }
+            | ServerRecord::Clock { .. }
+            | ServerRecord::TokenExpiring { .. }
+            | ServerRecord::Pong(_)
+            | ServerRecord::GoAway { .. }
+            | ServerRecord::Error { .. } => Err(unexpected("a record that is no data")),
         }
     }
 

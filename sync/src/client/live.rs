@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kalamdb_core::catalog::Table;
 use kalamdb_core::device::{Contact, Device, ServerCatalog};
+use kalamdb_core::mutation::is_same_content;
 use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Seq, TableId};
 
 use super::download::Incoming;
@@ -77,7 +78,7 @@ impl Live {
     pub fn greet(&mut self, device: &Device) -> Result<(), End> {
         device.check_binding(self.contact()).map_err(End::Block)?;
         for (id, hash) in &self.welcome.known {
-            let is_other = device.outbox_entry(*id)?.is_some_and(|entry| entry.hash != *hash);
+            let is_other = device.outbox_entry(*id)?.is_some_and(|entry| !is_same_content(entry.hash, *hash));
             self.is_forked |= is_other;
         }
         let status = device.status()?;

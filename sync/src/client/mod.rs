@@ -194,7 +194,12 @@ impl ClientSession {
         let is_synced = state == SyncState::Live && self.device.pending() == 0 && self.answered >= self.probe;
         let error = match &self.state {
             State::Live(live) => live.schema_error.clone().or_else(|| self.error.clone()),
-            _ => self.error.clone(),
+            State::Stopped
+            | State::Waiting { .. }
+            | State::AwaitToken
+            | State::Connecting { .. }
+            | State::Greeting { .. }
+            | State::Blocked => self.error.clone(),
         };
         Ok(SyncStatus { state, error, is_synced })
     }
@@ -224,7 +229,12 @@ impl ClientSession {
                 live.probe(&mut self.packer, self.probe);
                 live.pump(&self.device, &mut self.packer, now)
             }
-            _ => Ok(()),
+            State::Stopped
+            | State::Waiting { .. }
+            | State::AwaitToken
+            | State::Connecting { .. }
+            | State::Greeting { .. }
+            | State::Blocked => Ok(()),
         });
         if let Err(end) = handled {
             self.end(end, now);

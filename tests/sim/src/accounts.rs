@@ -62,6 +62,8 @@ pub struct Accounts {
     /// The slot that has (had) a device id.
     pub owners: BTreeMap<DeviceId, usize>,
     pub fates: BTreeMap<WriteId, Fate>,
+    /// The last mutation that left a device, by its id.
+    pub sent: BTreeMap<DeviceId, MutationId>,
     /// Decided writes: refused or not, by (slot, clock).
     pub decided: BTreeMap<WriteId, bool>,
     /// Positions that devices have reached and reported as durable.

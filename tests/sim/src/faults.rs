@@ -2,8 +2,9 @@
 
 use kalamdb_core::log::LogEntry;
 use kalamdb_core::store::{Direction, Partition, Store};
-use kalamdb_core::{MutationId, Result, Seq, keys};
+use kalamdb_core::{MutationId, Result, Seq, UserId, keys};
 use kalamdb_sync::client::Input;
+use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, read_message};
 
 use crate::accounts::{Violation, ticket};
 use crate::world::{Event, FaultKind, World};
@@ -43,10 +44,64 @@ impl World {
     }
 
     fn cut(&mut self, at: usize) -> Result<Vec<Violation>> {
-        let Some(link) = self.devices.get(at).and_then(|slot| slot.connection) else { return Ok(Vec::new()) };
+        let Some(id) = self.devices.get(at).and_then(|slot| slot.connection) else { return Ok(Vec::new()) };
+        if self.dice.percent(50) {
+            return self.cut_link(id);
+        }
+        if let Some(link) = self.links.get_mut(&id) {
+            link.is_doomed = true;
+        }
+        Ok(Vec::new())
+    }
+
+    /// The connection breaks.
+    pub fn cut_link(&mut self, id: u64) -> Result<Vec<Violation>> {
+        let Some(at) = self.links.get(&id).map(|link| link.device) else { return Ok(Vec::new()) };
         self.count(FaultKind::Disconnect);
-        self.say(|| format!("connection {link} of device {at} is cut"));
-        self.lose_link(link, "cut")
+        self.say(|| format!("connection {id} of device {at} is cut"));
+        self.lose_link(id, "cut")
+    }
+
+    /// What goes wrong with a device's mutations on their way: the connection breaks before the answer is back, and the
+    /// log may be truncated before the device returns; or they come twice, as from a client that is in doubt.
+    pub fn plan_upload_fault(&mut self, id: u64, message: &[u8]) -> Result<()> {
+        let records = read_message::<ClientRecord>(message, MESSAGE_BYTES_MAX)?.0;
+        let is_upload = |record: &ClientRecord| matches!(record, ClientRecord::Mutation { .. });
+        if self.is_settling() || !records.iter().any(is_upload) {
+            return Ok(());
+        }
+        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
+        let at = link.device;
+        if std::mem::take(&mut link.is_doomed) {
+            let wait = self.dice.below(20) as i64;
+            self.plan(wait, Event::Cut(id));
+            if self.dice.percent(40) {
+                let wait = wait + 10 + self.dice.below(300) as i64;
+                self.plan(wait, Event::TruncateFor(at));
+            }
+            return Ok(());
+        }
+        let is_whole = |record: &ClientRecord| match record {
+            ClientRecord::Mutation { total, chunk, .. } => *total == chunk.len() as u64,
+            ClientRecord::Ack(_) | ClientRecord::Ping(_) => true,
+            _ => false,
+        };
+        if records.iter().all(is_whole) && self.dice.percent(2) {
+            self.count(FaultKind::Repeat);
+            self.plan(1, Event::ToServer(id, message.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// The log of a device's user is truncated as far as it may be.
+    pub fn truncate_for(&mut self, at: usize) -> Result<Vec<Violation>> {
+        let Some(slot) = self.devices.get(at) else { return Ok(Vec::new()) };
+        let user = UserId::new(format!("user-{}", slot.user))?;
+        let Some(server) = &self.server else { return Ok(Vec::new()) };
+        let Some(space) = server.core.find_space(&user)? else { return Ok(Vec::new()) };
+        server.core.truncate_log(space, server.core.position(space)?.seq)?;
+        self.count(FaultKind::LogTruncation);
+        self.after_server()
     }
 
     fn crash_server(&mut self) -> Result<Vec<Violation>> {
@@ -101,6 +156,9 @@ impl World {
         if is_restored {
             self.accounts.reached.remove(&at);
             self.restored.insert(at);
+            if self.dice.percent(50) {
+                self.work_offline(at);
+            }
         }
         let down = 50 + self.dice.below(3_000) as i64;
         self.plan(down, Event::DeviceRestart(at));
@@ -123,6 +181,12 @@ impl World {
             && status.position.seq < *seq
         {
             violations.push(format!("G2: device {at} fell from durable {seq} back to {}", status.position.seq));
+        }
+        if is_restored {
+            self.accounts.sent.remove(&status.device);
+        }
+        if let Some(sent) = self.accounts.sent.get(&status.device).filter(|sent| **sent > status.last_mutation) {
+            violations.push(format!("G2: device {at} sent {sent} and has only {} after a crash", status.last_mutation));
         }
         for ((owner, ticket), fate) in &mut self.accounts.fates {
             let is_open = *owner == at && !self.accounts.decided.contains_key(&(at, *ticket));
@@ -171,13 +235,18 @@ impl World {
 
     fn go_offline(&mut self, at: usize) -> Result<Vec<Violation>> {
         self.count(FaultKind::Offline);
+        let violations = self.feed_device(at, Input::Stop)?;
+        self.work_offline(at);
+        Ok(violations)
+    }
+
+    /// The device stays offline for a while.
+    fn work_offline(&mut self, at: usize) {
         if let Some(slot) = self.devices.get_mut(at) {
             slot.wants_online = false;
         }
-        let violations = self.feed_device(at, Input::Stop)?;
         let back = 1_000 + self.dice.below(15_000) as i64;
         self.plan(back, Event::Online(at));
-        Ok(violations)
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod check;
 mod faults;
 mod oracle;
+mod parallel;
 mod reader;
 mod rng;
 mod run;
@@ -12,6 +13,7 @@ mod workload;
 mod world;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,6 +24,8 @@ use world::{FaultKind, SETTLE_MS, World};
 
 /// Seeds within which each planted fault must be found.
 const PLANTED_SEEDS: u64 = 200;
+/// Seeds after which progress is told.
+const PROGRESS_SEEDS: u64 = 50;
 
 /// Deterministic simulation of KalamDB: one server, several users and devices, random work and faults.
 ///
@@ -44,6 +48,14 @@ struct Args {
     /// Plant each known fault in turn and report the seed that finds it; fails if one is missed.
     #[arg(long)]
     planted: bool,
+    /// Plant this fault, by its name in the list of --planted.
+    #[arg(long, value_name = "NAME", value_parser = bug_named, conflicts_with = "planted")]
+    plant: Option<Bug>,
+}
+
+fn bug_named(name: &str) -> std::result::Result<Bug, String> {
+    let known = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
+    known.ok_or_else(|| format!("one of {:?}", Bug::ALL))
 }
 
 /// What a seed came to.
@@ -105,10 +117,13 @@ fn simulate(args: &Args) -> Result<bool> {
         Some(seed) => seed..seed + 1,
         None => args.first..args.first + args.seeds,
     };
-    let count = seeds.end - seeds.start;
+    let (first, count) = (seeds.start, seeds.end - seeds.start);
     let (mut total, mut stalls, mut violations) = (Report::default(), 0, 0);
-    for seed in seeds {
-        let report = run(seed, None, args.trace)?;
+    let take = |seed: u64, report: Result<Report>| {
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => return ControlFlow::Break(error),
+        };
         total.transactions += report.transactions;
         for (kind, count) in report.faults {
             *total.faults.entry(kind).or_insert(0) += count;
@@ -121,6 +136,14 @@ fn simulate(args: &Args) -> Result<bool> {
         }
         stalls += u64::from(report.is_stalled);
         violations += report.violations.len() as u64;
+        let done = seed - first + 1;
+        if done.is_multiple_of(PROGRESS_SEEDS) && done < count {
+            eprintln!("{done} of {count} seeds, violations={violations} stalls={stalls}");
+        }
+        ControlFlow::Continue(())
+    };
+    if let Some(error) = parallel::each(seeds, |seed| run(seed, args.plant, args.trace), take) {
+        return Err(error);
     }
     for (kind, count) in &total.faults {
         println!("fault {kind:?}: {count}");
@@ -132,16 +155,32 @@ fn simulate(args: &Args) -> Result<bool> {
     Ok(violations == 0 && stalls == 0 && transactions > 0)
 }
 
+/// What is wrong with a run.
+fn finding(report: Result<Report>) -> Option<String> {
+    match report {
+        Ok(report) if report.is_stalled => Some("stalled".to_owned()),
+        Ok(report) => report.violations.into_iter().next(),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 fn find_planted(args: &Args) -> Result<bool> {
     let mut missed = 0;
     for bug in Bug::ALL {
-        let found = (args.first..args.first + PLANTED_SEEDS).find_map(|seed| match run(seed, Some(bug), false) {
-            Ok(report) if report.is_stalled => Some((seed, "stalled".to_string())),
-            Ok(report) => report.violations.first().map(|violation| (seed, violation.clone())),
-            Err(error) => Some((seed, error.to_string())),
-        });
+        let seeds = args.first..args.first + PLANTED_SEEDS;
+        let take = |seed, found: Option<String>| match found {
+            Some(how) => ControlFlow::Break((seed, how)),
+            None => ControlFlow::Continue(()),
+        };
+        let found = parallel::each(seeds, |seed| finding(run(seed, Some(bug), false)), take);
+        // A seed that fails without the fault has found something else.
+        let found = found.map(|(seed, how)| (seed, how, finding(run(seed, None, false))));
         match found {
-            Some((seed, how)) => println!("planted {bug:?}: found by seed {seed}: {}", shorten(&how)),
+            Some((seed, how, None)) => println!("planted {bug:?}: found by seed {seed}: {}", shorten(&how)),
+            Some((seed, _, Some(other))) => {
+                missed += 1;
+                println!("planted {bug:?}: MISSED: seed {seed} fails without it: {}", shorten(&other));
+            }
             None => {
                 missed += 1;
                 println!("planted {bug:?}: MISSED by {PLANTED_SEEDS} seeds");

@@ -71,6 +71,20 @@ impl Rows {
         (next, Ok(lost))
     }
 
+    /// What the author of undecided writes sees: each of their operations wins, and one that cannot be carried out
+    /// shows nothing.
+    pub fn with_own(&self, catalog: &Catalog, device: u64, ops: &[Op]) -> Rows {
+        let mut rows = self.clone();
+        let write = Write { seen: u64::MAX, mark: Mark { seq: u64::MAX, clock: u64::MAX, device }, ops };
+        for op in ops {
+            let before = rows.clone();
+            if rows.run(catalog, &write, op).is_err() {
+                rows = before;
+            }
+        }
+        rows
+    }
+
     fn run(&mut self, catalog: &Catalog, write: &Write<'_>, op: &Op) -> Verdict {
         let Some(table) = catalog.table(op.table).filter(|table| !table.dropped) else { return Err("unknown_table") };
         let named =

@@ -44,6 +44,8 @@ impl World {
             }
             Event::DeviceSideClosed(link) => self.lose_link(link, "closed"),
             Event::Fault => self.fault(),
+            Event::Cut(link) => self.cut_link(link),
+            Event::TruncateFor(at) => self.truncate_for(at),
             Event::ServerRestart => self.restart_server(),
             Event::DeviceRestart(at) => self.restart_device(at),
             Event::ClockBack(None) => {
@@ -242,7 +244,15 @@ impl World {
         let link = self.next_link;
         self.next_link += 1;
         let latency_ms = 1 + self.dice.below(30) as i64;
-        let opened = Link { device: at, latency_ms, last_up: 0, last_down: 0, server_open: true, device_open: true };
+        let opened = Link {
+            device: at,
+            latency_ms,
+            last_up: 0,
+            last_down: 0,
+            server_open: true,
+            device_open: true,
+            is_doomed: false,
+        };
         self.links.insert(link, opened);
         if let Some(slot) = self.devices.get_mut(at) {
             slot.connection = Some(link);
@@ -251,6 +261,14 @@ impl World {
     }
 
     fn send_up(&mut self, at: usize, message: Vec<u8>) -> Result<()> {
+        if let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) {
+            let sent = self.accounts.sent.entry(running.core.status()?.device).or_default();
+            for record in read_message::<ClientRecord>(&message, MESSAGE_BYTES_MAX)?.0 {
+                if let ClientRecord::Mutation { id, .. } = record {
+                    *sent = id.max(*sent);
+                }
+            }
+        }
         let Some(link_id) = self.devices.get(at).and_then(|slot| slot.connection) else { return Ok(()) };
         let now = self.now_ms;
         let Some(link) = self.links.get_mut(&link_id) else { return Ok(()) };
@@ -275,6 +293,7 @@ impl World {
             return Ok(Vec::new());
         }
         self.overhear(link, &message)?;
+        self.plan_upload_fault(link, &message)?;
         let mut violations = self.feed_session(link, ServerInput::Message(message))?;
         violations.extend(self.after_server()?);
         Ok(violations)

@@ -33,6 +33,7 @@ pub enum FaultKind {
     LogTruncation,
     Offline,
     Restore,
+    Repeat,
 }
 
 /// Something that will happen.
@@ -51,6 +52,8 @@ pub enum Event {
     ServerSideClosed(u64),
     DeviceSideClosed(u64),
     Fault,
+    Cut(u64),
+    TruncateFor(usize),
     ServerRestart,
     DeviceRestart(usize),
     ClockBack(Option<usize>),
@@ -96,6 +99,8 @@ pub struct Link {
     pub last_down: i64,
     pub server_open: bool,
     pub device_open: bool,
+    /// It is cut when the device's next mutation has arrived, before the answer is back.
+    pub is_doomed: bool,
 }
 
 /// Everything.
