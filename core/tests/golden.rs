@@ -210,7 +210,7 @@ fn a_device_of_an_earlier_build_opens() {
     assert_eq!(rows(&view, &table).expect("rows"), expected);
     let status = device.status().expect("a status");
     assert_eq!((status.pending, status.rejected), (1, 1));
-    assert_eq!(device.rejected().expect("a list")[0].error.code(), "row_deleted");
+    assert_eq!(device.rejected().expect("a list")[0].error.code(), "row_gone");
 }
 
 #[test]
