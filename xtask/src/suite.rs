@@ -36,14 +36,14 @@ pub fn run(extent: Extent) -> Result<()> {
 
     steps.run("format", || process::run(&mut process::cargo(["fmt", "--all", "--check"])));
     steps.run("tests", || tests(extent));
+    steps.run("doc-tests", doc_tests);
+    steps.run("lints", lints);
+    steps.run("docs", docs);
     steps.run("wasm-engine", wasm::engine);
+    steps.run("wasm-sql", wasm::sql);
     match extent {
         Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
         Extent::Full => {
-            steps.run("lints", lints);
-            steps.run("doc-tests", doc_tests);
-            steps.run("docs", docs);
-            steps.run("wasm-sql", wasm::sql);
             steps.run("simulation", || simulation(SEEDS_FULL));
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
             steps.run("demo", || programs::demo(&["--headless".into()]));
