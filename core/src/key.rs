@@ -200,6 +200,9 @@ pub fn tuple<'a>(values: impl Iterator<Item = &'a Value>) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// The code of the error for a key that is too long.
+pub const KEY_TOO_LONG: &str = "key_too_long";
+
 /// Refuses keys that are too long.
 ///
 /// # Errors
@@ -209,7 +212,7 @@ pub fn check_length(key: &[u8]) -> Result<()> {
         return Ok(());
     }
     let message = format!("a key of {} bytes: at most {KEY_BYTES_MAX} are allowed, shorten its columns", key.len());
-    Err(Error::quota("key_too_long", message))
+    Err(Error::quota(KEY_TOO_LONG, message))
 }
 
 /// The elements of a whole tuple.

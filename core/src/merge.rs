@@ -112,6 +112,10 @@ fn decide_patch(table: &Table, op: &Op, patch: &Patch, row: &Row, judge: &dyn Ju
             Assignment::Add(_) if is_planted(Bug::AdditionCompetes) && !judge.wins(*column) => {}
             Assignment::Add(delta) => {
                 let counter = counter_of(table, row, *column)?;
+                if adds.iter().any(|(added, _)| added == column) {
+                    let message = format!("column {column} of table `{}` is added to twice", table.full_name());
+                    return Err(Error::invalid("column_twice", message));
+                }
                 if counter.plus(*delta).is_none() {
                     let name = table.column(*column).map_or("?", |column| column.name.as_str());
                     let message = format!("counter `{name}` of table `{}` would overflow 64 bits", table.full_name());

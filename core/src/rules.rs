@@ -3,6 +3,7 @@
 
 use crate::catalog::{IndexDef, Table};
 use crate::ids::{ColumnId, Generation, SpaceId};
+use crate::key::KEY_TOO_LONG;
 use crate::merge::show_key;
 use crate::mutation::{Assignment, Op, OpKind};
 use crate::planted::{Bug, is_planted};
@@ -110,10 +111,12 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Adds to `batch` what changes in all indexes when a row becomes another; tombstones have no entries.
+    /// Adds to `batch` what changes in all indexes when a row becomes another; tombstones have no entries. An entry that
+    /// would be too long is left out, and the index is not used in this copy any more: a row may come from another
+    /// copy, or be older than the index, so that there is nobody to refuse it to.
     ///
     /// # Errors
-    /// Kind `quota` if an entry is too long.
+    /// Kind `corrupt` if a row does not fit its table.
     pub fn reindex(
         &self,
         table: &Table,
@@ -128,37 +131,67 @@ impl Copy {
             if old == new {
                 continue;
             }
-            if let Some(entry) = old.filter(|_| !is_planted(Bug::IndexEntryStays)) {
-                batch.delete(Partition::Index, entry);
+            if let Entry::At(key) = old
+                && !is_planted(Bug::IndexEntryStays)
+            {
+                batch.delete(Partition::Index, key);
             }
-            if let Some(entry) = new {
-                batch.put(Partition::Index, entry, Vec::new());
-            }
+            self.put(index, new, batch);
         }
         Ok(())
     }
 
-    /// The entry of a live row.
-    ///
-    /// # Errors
-    /// Kind `quota` if it is too long.
-    pub fn entry(&self, index: &IndexDef, pk: &[u8], row: Option<&Row>) -> Result<Option<Vec<u8>>> {
-        let Some(row) = row.filter(|row| !row.header.deleted) else { return Ok(None) };
+    /// Adds an entry, or the mark that one is missing.
+    fn put(&self, index: &IndexDef, entry: Entry, batch: &mut WriteBatch) {
+        match entry {
+            Entry::None => {}
+            Entry::At(key) => batch.put(Partition::Index, key, Vec::new()),
+            Entry::TooLong => {
+                batch.put(Partition::Index, keys::index_built(self.space, self.generation, index.id), INDEX_HAS_GAPS);
+            }
+        }
+    }
+
+    fn entry(&self, index: &IndexDef, pk: &[u8], row: Option<&Row>) -> Result<Entry> {
+        let Some(row) = row.filter(|row| !row.header.deleted) else { return Ok(Entry::None) };
         let values = index.columns.iter().map(|id| row.cell(*id));
-        keys::index_entry(self.space, self.generation, index.id, values, pk).map(Some)
+        match keys::index_entry(self.space, self.generation, index.id, values, pk) {
+            Ok(key) => Ok(Entry::At(key)),
+            Err(error) if error.code() == KEY_TOO_LONG => Ok(Entry::TooLong),
+            Err(error) => Err(error),
+        }
     }
 }
+
+/// The place of a row in an index.
+#[derive(PartialEq, Eq)]
+enum Entry {
+    /// It has none: there is no live row.
+    None,
+    /// Under this key.
+    At(Vec<u8>),
+    /// The key would be too long.
+    TooLong,
+}
+
+/// The value of an index's mark from the first entry on that was left out. Without it, the index holds every row.
+pub(crate) const INDEX_HAS_GAPS: [u8; 1] = [1];
+
+/// Bytes of index entries that are written with one commit while an index is built.
+const BUILD_BYTES_MAX: usize = 4 << 20;
 
 /// The type that a query sees in a column: a COUNTER reads as BIGINT.
 pub fn read_type(ty: Type) -> Type {
     if ty == Type::Counter { Type::BigInt } else { ty }
 }
 
-/// Adds to `batch` the entries and marks of every index of the view's catalog that is not complete.
+/// Builds every index of the view's catalog that has not been built: `commit` is given entries and, last, marks. Broken
+/// off, it begins anew the next time.
 ///
 /// # Errors
-/// What the store gives.
-pub fn build_indexes(view: &View, copy: Copy, batch: &mut WriteBatch) -> Result<()> {
+/// What the store or `commit` give.
+pub fn build_indexes(view: &View, copy: Copy, mut commit: impl FnMut(WriteBatch) -> Result<()>) -> Result<()> {
+    let mut batch = WriteBatch::new();
     for table in view.catalog().tables() {
         for index in &table.indexes {
             let mark = keys::index_built(copy.space, copy.generation, index.id);
@@ -166,14 +199,19 @@ pub fn build_indexes(view: &View, copy: Copy, batch: &mut WriteBatch) -> Result<
                 continue;
             }
             let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward)?;
+            let mut has_gaps = false;
             while cursor.advance()? {
                 let row = Row::decode(table, cursor.pk(), cursor.row())?;
-                if let Some(entry) = copy.entry(index, cursor.pk(), Some(&row))? {
-                    batch.put(Partition::Index, entry, Vec::new());
+                match copy.entry(index, cursor.pk(), Some(&row))? {
+                    Entry::TooLong => has_gaps = true,
+                    entry => copy.put(index, entry, &mut batch),
+                }
+                if batch.bytes() >= BUILD_BYTES_MAX {
+                    commit(std::mem::take(&mut batch))?;
                 }
             }
-            batch.put(Partition::Index, mark, Vec::new());
+            batch.put(Partition::Index, mark, if has_gaps { INDEX_HAS_GAPS.to_vec() } else { Vec::new() });
         }
     }
-    Ok(())
+    if batch.is_empty() { Ok(()) } else { commit(batch) }
 }

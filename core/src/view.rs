@@ -86,13 +86,13 @@ impl View {
         Ok(RowCursor { layers, direction, current: None })
     }
 
-    /// Whether `index` can answer: it is complete and no open transaction hides rows from it.
+    /// Whether `index` can answer: it holds every row and no open transaction hides rows from it.
     ///
     /// # Errors
     /// What the store gives.
     pub fn can_use(&self, index: &IndexDef) -> Result<bool> {
         let built = keys::index_built(self.space, self.generation, index.id);
-        Ok(self.writes.is_empty() && self.snapshot.get(Partition::Index, &built)?.is_some())
+        Ok(self.writes.is_empty() && self.snapshot.get(Partition::Index, &built)?.is_some_and(|mark| mark.is_empty()))
     }
 
     /// The primary keys of live rows in the order of `index`; `range` limits the encoded values.

@@ -64,7 +64,6 @@ pub async fn drive(node: Arc<Node>, socket: WebSocket) {
         is_unreadable: false,
     };
     connection.run().await;
-    connection.node.hub.disconnect(&connection.line, connection.space);
 }
 
 struct Connection {
@@ -80,6 +79,13 @@ struct Connection {
     gate: Option<CommitId>,
     /// Whether something came after which the stream makes no sense.
     is_unreadable: bool,
+}
+
+/// However it ends, the hub forgets it.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.node.hub.disconnect(&self.line, self.space);
+    }
 }
 
 impl Connection {

@@ -103,12 +103,12 @@ impl Device {
     /// Fills the indexes that are not complete.
     pub(super) fn build_indexes(&self, state: &mut State) -> Result<()> {
         let view = state.view(&*self.store)?;
-        let mut batch = WriteBatch::new();
-        crate::rules::build_indexes(&view, state.copy(), &mut batch)?;
-        if !batch.is_empty() {
-            self.store.commit(batch)?;
-            state.version += 1;
-        }
+        let mut is_changed = false;
+        crate::rules::build_indexes(&view, state.copy(), |batch| {
+            is_changed = true;
+            self.store.commit(batch).map(drop)
+        })?;
+        state.version += u64::from(is_changed);
         Ok(())
     }
 }

@@ -114,7 +114,11 @@ impl Device {
             outbox_empty: waiting.is_empty(),
         };
         for index in catalog.tables().flat_map(|table| &table.indexes) {
-            batch.put(Partition::Index, keys::index_built(SpaceId::LOCAL, staging.generation, index.id), Vec::new());
+            let mark = keys::index_built(SpaceId::LOCAL, staging.generation, index.id);
+            // Staging may have left a mark that entries are missing.
+            if snapshot.get(Partition::Index, &mark)?.is_none() {
+                batch.put(Partition::Index, mark, Vec::new());
+            }
         }
         if !is_planted(Bug::OverlayNotRebuilt) {
             new.rebuild(&waiting, &mut batch)?;

@@ -43,6 +43,8 @@ struct Execution<'a> {
     seq: Seq,
     updated: i64,
     rows: BTreeMap<(TableId, Vec<u8>), Working>,
+    /// Bytes of the rows that were read.
+    read_bytes: usize,
     changes: Writer,
     change_count: u32,
     lost: Vec<LostColumn>,
@@ -93,6 +95,7 @@ pub(super) fn execute(
         seq,
         updated,
         rows: BTreeMap::new(),
+        read_bytes: 0,
         changes: Writer::new(),
         change_count: 0,
         lost: Vec::new(),
@@ -166,6 +169,18 @@ fn is_refusal(error: &Error) -> bool {
     }
 }
 
+/// Bytes of rows that one transaction may read or write, whatever it says about each: a small patch of large rows
+/// must fit memory and one commit, here and on devices.
+const ROWS_BYTES_MAX: usize = 128 << 20;
+
+fn check_rows_size(bytes: usize) -> Result<()> {
+    if bytes <= ROWS_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the rows that a transaction changes have more than {ROWS_BYTES_MAX} bytes: split it");
+    Err(Error::quota("transaction_too_large", message))
+}
+
 /// Code of a mutation whose bytes do not decode.
 pub(super) const MALFORMED: &str = "malformed_mutation";
 
@@ -184,6 +199,8 @@ impl Execution<'_> {
                 let stored = self.snapshot.get(Partition::Rows, &key)?;
                 let (row, stamps) = match stored {
                     Some(bytes) => {
+                        self.read_bytes += bytes.len();
+                        check_rows_size(self.read_bytes)?;
                         let (row, stamps) = Row::decode_stamped(table, &op.key, &bytes)?;
                         (Some(row), stamps)
                     }
@@ -245,6 +262,7 @@ impl Execution<'_> {
                 None => {}
             }
             copy.reindex(&working.table, pk, working.old.as_ref(), working.row.as_ref(), batch)?;
+            check_rows_size(batch.bytes())?;
         }
         Ok(())
     }

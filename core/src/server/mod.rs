@@ -34,7 +34,7 @@ pub use users::UserRecord;
 pub use write::{Executed, RESULTS_KEPT, Written};
 
 use execute::GENERATION;
-use space::Space;
+use space::{EPOCHS_MAX, Space};
 
 const STORE_KIND: u8 = b's';
 const FORMAT: u8 = 1;
@@ -172,11 +172,8 @@ impl Server {
         if space.indexed == version {
             return Ok(());
         }
-        let mut batch = WriteBatch::new();
-        build_indexes(&self.view_of(space)?, Copy { space: space.id, generation: GENERATION }, &mut batch)?;
-        if !batch.is_empty() {
-            self.store.commit(batch)?;
-        }
+        let copy = Copy { space: space.id, generation: GENERATION };
+        build_indexes(&self.view_of(space)?, copy, |batch| self.store.commit(batch).map(drop))?;
         space.indexed = version;
         Ok(())
     }
@@ -277,6 +274,9 @@ impl Server {
         let mut record = space.record.clone();
         record.past.retain(|(epoch, _)| *epoch != record.epoch);
         record.past.push((space.record.epoch, space.head.seq));
+        // A base of a forgotten epoch counts as having seen nothing.
+        let excess = record.past.len().saturating_sub(EPOCHS_MAX);
+        record.past.drain(..excess);
         record.epoch = Epoch(self.entropy.random());
         let mut batch = WriteBatch::new();
         record.save(space.id, &mut batch);

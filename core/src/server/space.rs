@@ -13,7 +13,7 @@ use crate::store::{CommitId, Direction, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
 
 const FORMAT: u8 = 1;
-const EPOCHS_MAX: usize = 1_000;
+pub(super) const EPOCHS_MAX: usize = 1_000;
 
 /// The lasting record of a space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

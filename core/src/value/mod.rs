@@ -102,7 +102,7 @@ impl Type {
             4 => Type::BigInt,
             5 => Type::Real,
             6 => Type::Double,
-            7 => Type::Decimal { precision: input.u8()?, scale: input.u8()? },
+            7 => decimal(input.u8()?, input.u8()?)?,
             8 => Type::Text,
             9 => Type::Bytes,
             10 => Type::Date,
@@ -115,6 +115,13 @@ impl Type {
             other => return Err(Error::corrupt("unknown_type", format!("unknown column type {other}"))),
         })
     }
+}
+
+fn decimal(precision: u8, scale: u8) -> Result<Type> {
+    if (1..=DECIMAL_PRECISION_MAX).contains(&precision) && scale <= precision {
+        return Ok(Type::Decimal { precision, scale });
+    }
+    Err(Error::corrupt("invalid_type", format!("a column of type DECIMAL({precision},{scale})")))
 }
 
 impl fmt::Display for Type {

@@ -345,6 +345,13 @@ impl ClientSession {
                 Err(End::At(later(now, pause)))
             }
             (_, ServerRecord::Error { error, is_fatal: true }) => Err(self.judge(error)),
+            (State::Greeting { .. }, ServerRecord::Welcome(welcome)) if welcome.protocol != PROTOCOL => {
+                let message = format!(
+                    "the server speaks version {} of the protocol and this client version {PROTOCOL}: update the older",
+                    welcome.protocol
+                );
+                Err(End::Block(Error::invalid("unknown_protocol", message)))
+            }
             (State::Greeting { .. }, ServerRecord::Welcome(welcome)) => {
                 self.packer.set_features(welcome.features);
                 let mut live = Box::new(Live::new(*welcome, now));
@@ -378,7 +385,8 @@ impl ClientSession {
                 self.must_fork = true;
                 End::Retry(error)
             }
-            (ErrorKind::Unauthorized, "token_expired" | "invalid_token") => End::Retry(error),
+            // Another token may be better: the application is asked for one.
+            (ErrorKind::Unauthorized, code) if code.starts_with("token_") => End::Retry(error),
             (ErrorKind::Unauthorized, _) | (ErrorKind::Invalid, "unknown_protocol") => End::Block(error),
             _ => End::Retry(error),
         }

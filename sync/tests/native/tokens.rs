@@ -17,7 +17,7 @@ async fn a_wrong_token_is_refused_and_the_database_stays_usable() {
     client.insert(1, "written while locked out");
     client.connection.start();
     eventually("the refusal shows", || {
-        client.connection.status().error.is_some_and(|error| error.code() == "invalid_token")
+        client.connection.status().error.is_some_and(|error| error.code() == "token_invalid")
     })
     .await;
     assert!(matches!(client.connection.status().state, SyncState::Waiting { .. } | SyncState::Connecting));

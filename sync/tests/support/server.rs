@@ -27,7 +27,7 @@ pub fn token(user: &str, lifetime: Duration, may_declare: bool) -> String {
 }
 
 fn verify(token: &str) -> Result<Identity> {
-    let invalid = || Error::unauthorized("invalid_token", "the token is not valid: get a new one");
+    let invalid = || Error::unauthorized("token_invalid", "the token is not valid: get a new one");
     let mut parts = token.split('|');
     let (user, expires, may_declare) =
         (parts.next().ok_or_else(invalid)?, parts.next().ok_or_else(invalid)?, parts.next().ok_or_else(invalid)?);
