@@ -148,6 +148,11 @@ pub fn index_built(space: SpaceId, generation: Generation, index: IndexId) -> Ve
     numbers(&[space.0, generation.0, 0, index.0.into()])
 }
 
+/// The marks of all indexes.
+pub fn index_marks(space: SpaceId, generation: Generation) -> Vec<u8> {
+    numbers(&[space.0, generation.0, 0])
+}
+
 /// All entries of an index.
 pub fn index_entries(space: SpaceId, generation: Generation, index: IndexId) -> Vec<u8> {
     numbers(&[space.0, generation.0, index.0.into()])

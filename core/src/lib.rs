@@ -18,6 +18,7 @@ pub mod codec;
 pub mod device;
 mod error;
 pub mod expr;
+mod garbage;
 pub mod hlc;
 pub mod ids;
 pub mod key;

@@ -12,7 +12,7 @@ use crate::mutation::Base;
 use crate::row::Row;
 use crate::rules::Copy;
 use crate::store::{CowMap, MemoryStore, Partition, Store, WriteBatch};
-use crate::transaction::Transaction;
+use crate::transaction::{Author, Snowflakes, Transaction};
 use crate::view::View;
 use crate::{Error, Result, keys};
 
@@ -27,6 +27,7 @@ pub struct TestSpace {
     catalog: Arc<Catalog>,
     seq: Seq,
     entropy: Arc<dyn Entropy>,
+    snowflakes: Arc<Snowflakes>,
 }
 
 /// Numbers that differ and are the same in every run.
@@ -47,6 +48,7 @@ impl TestSpace {
             catalog: Arc::new(catalog),
             seq: Seq(0),
             entropy: Arc::new(Counting(AtomicU64::new(1))),
+            snowflakes: Arc::default(),
         };
         let mut batch = WriteBatch::new();
         for index in space.catalog.tables().flat_map(|table| &table.indexes) {
@@ -91,7 +93,12 @@ impl TestSpace {
 
     /// A transaction over what the space holds now.
     pub fn begin(&self) -> Transaction {
-        Transaction::new(self.view(), self.now(), self.entropy.clone(), Some(DeviceNumber(1)), self.seq.0)
+        let author = Author {
+            entropy: self.entropy.clone(),
+            device: Some(DeviceNumber(1)),
+            snowflakes: self.snowflakes.clone(),
+        };
+        Transaction::new(self.view(), self.now(), author, self.seq.0)
     }
 
     /// Confirms a transaction: its rows get the next seq and the time of the commit.

@@ -1,6 +1,7 @@
 //! A transaction in the making: it reads its own writes and collects operations.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -43,9 +44,39 @@ pub struct Transaction {
     ops: Vec<Op>,
     bytes: usize,
     now: Now,
-    entropy: Arc<dyn Entropy>,
-    device: Option<DeviceNumber>,
+    author: Author,
     pub(crate) version: u64,
+}
+
+/// Who writes, and where new ids come from.
+#[derive(Clone)]
+pub(crate) struct Author {
+    pub entropy: Arc<dyn Entropy>,
+    pub device: Option<DeviceNumber>,
+    pub snowflakes: Arc<Snowflakes>,
+}
+
+/// The time parts of SNOWFLAKE_ID() that were given: each is given once.
+#[derive(Debug, Default)]
+pub(crate) struct Snowflakes(AtomicU64);
+
+impl Snowflakes {
+    /// 41 bits of milliseconds since 2020, 10 bits of the device's number, 12 bits that count within a millisecond from
+    /// a random start below the middle; what does not fit one millisecond goes on in the next.
+    fn next(&self, now: Now, device: DeviceNumber, random: [u8; 16]) -> Result<i64> {
+        const START_2020_MS: u64 = 1_577_836_800_000;
+        if device.0 > 0x3ff {
+            let message = "SNOWFLAKE_ID() has room for 1023 devices of a user, and this is a later one: use UUID_V7()";
+            return Err(Error::invalid("no_device_number", message));
+        }
+        let start = u64::from(u16::from_be_bytes([random[0], random[1]]) & 0x7ff);
+        let millis = now.millis().saturating_sub(START_2020_MS) & ((1 << 41) - 1);
+        let first = millis << 12 | start;
+        let after = |last: u64| if last >> 12 < millis { first } else { last + 1 };
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        let given = after(last.unwrap_or_default());
+        Ok(((given >> 12) << 22 | device.0 << 12 | given & 0xfff) as i64)
+    }
 }
 
 /// A point to which [`Transaction::roll_back`] returns.
@@ -58,14 +89,8 @@ pub struct SavePoint {
 
 impl Transaction {
     /// A transaction over `view`; `version` lets the owner notice that the view is old.
-    pub(crate) fn new(
-        view: View,
-        now: Now,
-        entropy: Arc<dyn Entropy>,
-        device: Option<DeviceNumber>,
-        version: u64,
-    ) -> Transaction {
-        Transaction { view, ops: Vec::new(), bytes: 0, now, entropy, device, version }
+    pub(crate) fn new(view: View, now: Now, author: Author, version: u64) -> Transaction {
+        Transaction { view, ops: Vec::new(), bytes: 0, now, author, version }
     }
 
     /// What the transaction sees, its own writes included.
@@ -298,14 +323,14 @@ impl Transaction {
         Ok(match default {
             Default::Literal(value) => value.clone(),
             Default::Now => now_as(self.now, ty),
-            Default::UuidV7 => Datum::Uuid(uuid_v7(self.now, self.entropy.random())),
-            Default::Ulid => Datum::Text(ulid(self.now, self.entropy.random())),
+            Default::UuidV7 => Datum::Uuid(uuid_v7(self.now, self.author.entropy.random())),
+            Default::Ulid => Datum::Text(ulid(self.now, self.author.entropy.random())),
             Default::SnowflakeId => {
-                let Some(device) = self.device else {
+                let Some(device) = self.author.device else {
                     let message = "SNOWFLAKE_ID() needs the number that a server gives this device: connect once, or use UUID_V7()";
                     return Err(Error::invalid("no_device_number", message));
                 };
-                Datum::BigInt(snowflake(self.now, device, self.entropy.random()))
+                Datum::BigInt(self.author.snowflakes.next(self.now, device, self.author.entropy.random())?)
             }
         })
     }
@@ -356,12 +381,4 @@ pub fn ulid(now: Now, random: [u8; 16]) -> String {
     bytes[..6].copy_from_slice(&now.millis().to_be_bytes()[2..]);
     let number = u128::from_be_bytes(bytes);
     (0..26).rev().map(|place| char::from(DIGITS[(number >> (5 * place)) as usize & 31])).collect()
-}
-
-/// 41 bits of milliseconds since 2020, 10 bits of the device's number, 12 random bits.
-fn snowflake(now: Now, device: DeviceNumber, random: [u8; 16]) -> i64 {
-    const START_2020_MS: u64 = 1_577_836_800_000;
-    let millis = now.millis().saturating_sub(START_2020_MS) & ((1 << 41) - 1);
-    let tail = u64::from(u16::from_be_bytes([random[0], random[1]]) & 0xfff);
-    (millis << 22 | (device.0 & 0x3ff) << 12 | tail) as i64
 }

@@ -20,7 +20,7 @@ pub use def::{
 pub use table::{SYSTEM_COLUMNS, Table};
 
 /// Most namespaces of a catalog.
-pub const NAMESPACES_MAX: usize = 10_000;
+pub const NAMESPACES_MAX: usize = 1_000;
 /// Most tables of a catalog, dropped ones included.
 pub const TABLES_MAX: usize = 100_000;
 

@@ -58,6 +58,8 @@ impl Device {
         state.clock = clock;
         state.waiting += 1;
         state.version += 1;
+        // What is durable by now need not be remembered, also where no session asks.
+        state.note_persisted(self.store.persisted());
         state.unpersisted_entries.push_back((commit, mutation_id));
         drop(state);
         self.announce();

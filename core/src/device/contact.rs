@@ -14,7 +14,7 @@ use crate::ids::{
 use crate::mutation::{Assignment, Op, OpKind, is_same_content};
 use crate::server::Answer;
 use crate::store::{Partition, WriteBatch};
-use crate::{Error, Result, keys};
+use crate::{Error, Result, garbage, keys};
 
 /// The server's catalog, or what is newer in it than the device knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +94,8 @@ impl Device {
         let mut catalog = (*state.catalog).clone();
         let mut namespaces = news.namespaces.clone();
         for namespace in state.catalog.namespaces() {
-            if !namespaces.contains(namespace) && locals.iter().any(|table| table.namespace == *namespace) {
+            // One that was created here waits for its tables.
+            if !namespaces.contains(namespace) {
                 namespaces.push(namespace.clone());
             }
         }
@@ -103,6 +104,8 @@ impl Device {
         let waiting = self.translate(&moved, &mut batch)?;
         Catalog::erase(&mut batch);
         catalog.save(CatalogVersion(0), &mut batch);
+        let generation = state.progress.generation;
+        garbage::collect(&*self.store.snapshot()?, &catalog, SpaceId::LOCAL, generation, &mut batch)?;
         if let Some(waiting) = waiting {
             let snapshot = self.store.snapshot()?;
             state.copier(&*snapshot, &state.catalog).clear(&mut batch)?;

@@ -24,7 +24,7 @@ use crate::mutation::Base;
 use crate::planted::{Bug, is_planted};
 use crate::rules::Copy;
 use crate::store::{CommitId, CowMap, Partition, Store, WriteBatch};
-use crate::transaction::Transaction;
+use crate::transaction::{Author, Snowflakes, Transaction};
 use crate::view::View;
 use crate::{Error, Result, keys};
 
@@ -48,6 +48,7 @@ pub type Observer = Arc<dyn Fn() + Send + Sync>;
 pub struct Device {
     store: Arc<dyn Store>,
     entropy: Arc<dyn Entropy>,
+    snowflakes: Arc<Snowflakes>,
     state: Mutex<State>,
     observer: RwLock<Option<Observer>>,
 }
@@ -128,7 +129,7 @@ impl Device {
             persisted_entry: identity.last,
             persisted_position: progress.position,
         };
-        Ok(Device { store, entropy, state: Mutex::new(state), observer: RwLock::new(None) })
+        Ok(Device { store, entropy, snowflakes: Arc::default(), state: Mutex::new(state), observer: RwLock::new(None) })
     }
 
     /// The store below.
@@ -163,7 +164,9 @@ impl Device {
     pub fn begin(&self, now: Now) -> Result<Transaction> {
         let state = self.state.lock();
         let number = state.progress.binding.map(|binding| binding.number);
-        Ok(Transaction::new(state.view(&*self.store)?, now, self.entropy.clone(), number, state.version))
+        let (entropy, snowflakes) = (self.entropy.clone(), self.snowflakes.clone());
+        let author = Author { entropy, device: number, snowflakes };
+        Ok(Transaction::new(state.view(&*self.store)?, now, author, state.version))
     }
 
     /// The catalog in force.
@@ -212,9 +215,7 @@ impl Device {
     pub fn persisted_position(&self) -> Position {
         let persisted = self.store.persisted();
         let mut state = self.state.lock();
-        while let Some((_, position)) = state.unpersisted_positions.pop_front_if(|(commit, _)| *commit <= persisted) {
-            state.persisted_position = position;
-        }
+        state.note_persisted(persisted);
         state.persisted_position
     }
 
@@ -225,9 +226,7 @@ impl Device {
         if is_planted(Bug::SentBeforePersisted) {
             return state.identity.last;
         }
-        while let Some((_, id)) = state.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
-            state.persisted_entry = id;
-        }
+        state.note_persisted(persisted);
         state.persisted_entry
     }
 
@@ -298,6 +297,16 @@ impl Device {
 }
 
 impl State {
+    /// Takes note of what is durable.
+    fn note_persisted(&mut self, persisted: CommitId) {
+        while let Some((_, id)) = self.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
+            self.persisted_entry = id;
+        }
+        while let Some((_, position)) = self.unpersisted_positions.pop_front_if(|(commit, _)| *commit <= persisted) {
+            self.persisted_position = position;
+        }
+    }
+
     fn view(&self, store: &dyn Store) -> Result<View> {
         Ok(View {
             snapshot: store.snapshot()?,

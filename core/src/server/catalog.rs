@@ -48,8 +48,16 @@ impl Server {
                 None => catalog.create_table(table)?.id,
                 Some(known) => {
                     for column in table.columns {
-                        if known.column_named(column.name.as_str()).is_some() {
-                            continue;
+                        if let Some(present) = known.column_named(column.name.as_str()) {
+                            if present.ty == column.ty {
+                                continue;
+                            }
+                            let (name, table, ty) = (&column.name, known.full_name(), column.ty);
+                            let message = format!(
+                                "column `{name}` of table `{table}` is {} and is declared as {ty}: declare it alike",
+                                present.ty
+                            );
+                            return Err(Error::invalid("schema_differs", message));
                         }
                         let fill = match &column.default {
                             Some(crate::catalog::Default::Literal(value)) => value.clone(),

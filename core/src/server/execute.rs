@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Table};
 use crate::codec::Writer;
 use crate::hlc::{Hlc, Now};
 use crate::ids::{Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Generation, MutationId, Seq, SpaceId, TableId};
-use crate::log::{Change, EntryHead, LOST_NAMED_MAX, LogEntry, LostColumn, MutationResult, Verdict};
+use crate::log::{Change, ChangeKind, EntryHead, LOST_NAMED_MAX, LogEntry, LostColumn, MutationResult, Verdict};
 use crate::merge::{ByStamps, OwnWrites, apply, decide, stamp};
 use crate::mutation::{Mutation, Op};
 use crate::planted::{Bug, is_planted};
@@ -62,14 +62,22 @@ pub(super) struct Outcome {
     pub clock_ahead_ms: Option<i64>,
 }
 
-/// A mutation as it came: content that does not decode is refused like any other that cannot take effect.
+/// A transaction as it came.
 pub(super) struct Request<'a> {
     pub device: DeviceId,
     pub record: DeviceRecord,
     pub id: MutationId,
     pub hash: ContentHash,
-    pub mutation: Result<&'a Mutation>,
+    pub work: Work<'a>,
     pub now: Now,
+}
+
+/// What is to be done.
+pub(super) enum Work<'a> {
+    /// A mutation; content that does not decode is refused like any other that cannot take effect.
+    Mutation(Result<&'a Mutation>),
+    /// Rows are removed for good, by the server itself.
+    Purge(&'a [(TableId, Vec<u8>)]),
 }
 
 pub(super) fn execute(
@@ -78,13 +86,16 @@ pub(super) fn execute(
     catalog: &Catalog,
     request: Request<'_>,
 ) -> Result<Outcome> {
-    let Request { device, record, id, hash, mutation, now } = request;
+    let Request { device, record, id, hash, work, now } = request;
     let seq = space.head.seq.next();
     let updated = now.micros().max(space.head.updated);
     let mut clock = space.clock;
-    let wanted = mutation.as_ref().map_or(Hlc(0), |mutation| mutation.hlc);
+    let (wanted, base) = match &work {
+        Work::Mutation(Ok(mutation)) => (mutation.hlc, space.seen_by(mutation.base)),
+        Work::Mutation(Err(_)) => (Hlc(0), Seq(0)),
+        Work::Purge(_) => ({ clock }.tick(now), Seq(0)),
+    };
     let (hlc, clock_ahead_ms) = admit_clock(&mut clock, wanted, now);
-    let base = mutation.as_ref().map_or(Seq(0), |mutation| space.seen_by(mutation.base));
     let mut execution = Execution {
         snapshot,
         catalog,
@@ -102,9 +113,10 @@ pub(super) fn execute(
         lost_bytes: 0,
         lost_count: 0,
     };
-    let decided = match mutation {
-        Ok(mutation) => execution.run(&mutation.ops),
-        Err(error) => Err(error),
+    let decided = match work {
+        Work::Mutation(Ok(mutation)) => execution.run(&mutation.ops),
+        Work::Mutation(Err(error)) => Err(error),
+        Work::Purge(rows) => execution.purge(rows),
     };
     let mut batch = WriteBatch::new();
     let decided = decided.and_then(|()| execution.write_rows(&mut batch));
@@ -192,41 +204,51 @@ impl Execution<'_> {
     fn run_op(&mut self, op: &Op) -> Result<()> {
         let table = self.catalog.live_table(op.table)?;
         check_op(table, op)?;
-        let working = match self.rows.entry((op.table, op.key.clone())) {
+        let (base, hlc, device, seq, updated) = (self.base, self.hlc, self.device, self.seq, self.updated);
+        let working = self.row(table, &op.key)?;
+        let decision = match &working.stamps {
+            Some(stamps) => decide(table, op, working.row.as_ref(), &ByStamps { stamps, base, hlc, device })?,
+            None => decide(table, op, working.row.as_ref(), &OwnWrites)?,
+        };
+        if let Some(change) = &decision.change {
+            let header = Header { seq, updated, ..Header::default() };
+            working.stamps = stamp(table, working.stamps.take(), change, Stamp { seq, hlc, device });
+            working.row = apply(table, working.row.take(), change, header)?;
+            self.record(change);
+        }
+        self.note_lost(op, &decision.lost);
+        Ok(())
+    }
+
+    /// Removes rows without a trace.
+    fn purge(&mut self, rows: &[(TableId, Vec<u8>)]) -> Result<()> {
+        for (table_id, key) in rows {
+            let table = self.catalog.live_table(*table_id)?.clone();
+            let working = self.row(&table, key)?;
+            (working.row, working.stamps) = (None, None);
+            self.record(&Change { table: *table_id, key: key.clone(), kind: ChangeKind::Purge });
+        }
+        Ok(())
+    }
+
+    /// A row as it stands now.
+    fn row(&mut self, table: &Arc<Table>, key: &[u8]) -> Result<&mut Working> {
+        Ok(match self.rows.entry((table.id, key.to_vec())) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let key = keys::row(self.space, GENERATION, op.table, &op.key);
-                let stored = self.snapshot.get(Partition::Rows, &key)?;
+                let stored = self.snapshot.get(Partition::Rows, &keys::row(self.space, GENERATION, table.id, key))?;
                 let (row, stamps) = match stored {
                     Some(bytes) => {
                         self.read_bytes += bytes.len();
                         check_rows_size(self.read_bytes)?;
-                        let (row, stamps) = Row::decode_stamped(table, &op.key, &bytes)?;
+                        let (row, stamps) = Row::decode_stamped(table, key, &bytes)?;
                         (Some(row), stamps)
                     }
                     None => (None, None),
                 };
                 entry.insert(Working { table: table.clone(), old: row.clone(), row, stamps })
             }
-        };
-        let decision = match &working.stamps {
-            Some(stamps) => {
-                let judge = ByStamps { stamps, base: self.base, hlc: self.hlc, device: self.device };
-                decide(table, op, working.row.as_ref(), &judge)?
-            }
-            None => decide(table, op, working.row.as_ref(), &OwnWrites)?,
-        };
-        let Some(change) = decision.change else {
-            self.note_lost(op, &decision.lost);
-            return Ok(());
-        };
-        let header = Header { seq: self.seq, updated: self.updated, ..Header::default() };
-        let by = Stamp { seq: self.seq, hlc: self.hlc, device: self.device };
-        working.stamps = stamp(table, working.stamps.take(), &change, by);
-        working.row = apply(table, working.row.take(), &change, header)?;
-        self.note_lost(op, &decision.lost);
-        self.record(&change);
-        Ok(())
+        })
     }
 
     fn record(&mut self, change: &Change) {

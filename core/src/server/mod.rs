@@ -8,6 +8,7 @@ mod execute;
 mod export;
 mod handshake;
 mod space;
+mod tidy;
 mod users;
 mod write;
 
@@ -24,12 +25,14 @@ use crate::log::LogEntry;
 use crate::mutation::Base;
 use crate::rules::{Copy, build_indexes};
 use crate::store::{CommitId, CowMap, Direction, Partition, Store, WriteBatch};
+use crate::transaction::Snowflakes;
 use crate::view::View;
 use crate::{Error, Result, keys};
 
 pub use export::SNAPSHOTS_MAX;
 pub use handshake::{Answer, Greeting, SnapshotReason, Welcome};
 pub use space::DeviceRecord;
+pub use tidy::{RowKeys, Tidied, TidyLimits};
 pub use users::UserRecord;
 pub use write::{Executed, RESULTS_KEPT, Written};
 
@@ -46,6 +49,7 @@ pub type Observer = Arc<dyn Fn(SpaceId, Seq, CommitId) + Send + Sync>;
 pub struct Server {
     store: Arc<dyn Store>,
     entropy: Arc<dyn Entropy>,
+    snowflakes: Arc<Snowflakes>,
     id: ServerId,
     catalog: RwLock<Arc<Catalog>>,
     catalog_commit: Mutex<CommitId>,
@@ -83,6 +87,7 @@ impl Server {
         Ok(Server {
             store,
             entropy,
+            snowflakes: Arc::default(),
             id,
             catalog: RwLock::new(Arc::new(catalog)),
             catalog_commit: Mutex::new(CommitId(0)),

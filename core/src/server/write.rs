@@ -1,7 +1,7 @@
 //! Writing to a space: mutations of devices, and transactions of the server itself.
 
 use super::Server;
-use super::execute::{MALFORMED, Outcome, Request, execute};
+use super::execute::{MALFORMED, Outcome, Request, Work, execute};
 use super::space::{DeviceRecord, Space, stored_result};
 use crate::hlc::Now;
 use crate::ids::{DeviceId, DeviceNumber, MutationId, Seq, SpaceId};
@@ -9,7 +9,7 @@ use crate::log::{LostColumn, MutationResult, Verdict};
 use crate::mutation::{Mutation, content_hash, is_same_content};
 use crate::planted::{Bug, is_planted};
 use crate::store::{CommitId, Direction, KeyRange, Partition, WriteBatch};
-use crate::transaction::Transaction;
+use crate::transaction::{Author, Transaction};
 use crate::{Error, Result, keys};
 
 /// Results of a device that are kept although it acknowledged them: a copy of its database may ask again.
@@ -83,7 +83,7 @@ impl Server {
             if kind == crate::ErrorKind::Quota { error } else { Error::corrupt(MALFORMED, error.message()) }
         });
         let mutation = decoded.as_ref().map_err(Clone::clone);
-        let request = Request { device, record, id, hash, mutation, now };
+        let request = Request { device, record, id, hash, work: Work::Mutation(mutation), now };
         let outcome = execute(&space, &*snapshot, &self.catalog(), request)?;
         let clock_ahead_ms = outcome.clock_ahead_ms;
         let (result, commit) = self.finish(&mut space, device, outcome, WriteBatch::new())?;
@@ -96,7 +96,8 @@ impl Server {
     /// What the store gives.
     pub fn begin(&self, space: SpaceId, now: Now) -> Result<Transaction> {
         let (view, _) = self.view(space)?;
-        Ok(Transaction::new(view, now, self.entropy.clone(), Some(DeviceNumber(0)), 0))
+        let (entropy, snowflakes) = (self.entropy.clone(), self.snowflakes.clone());
+        Ok(Transaction::new(view, now, Author { entropy, device: Some(DeviceNumber(0)), snowflakes }, 0))
     }
 
     /// Commits a transaction of the server itself; `extra` goes into the same batch.
@@ -120,7 +121,7 @@ impl Server {
         let catalog = self.catalog();
         let mutation = Mutation { id, base, hlc, catalog: catalog.version(), ops };
         let hash = content_hash(&mutation.encode_content());
-        let request = Request { device, record, id, hash, mutation: Ok(&mutation), now };
+        let request = Request { device, record, id, hash, work: Work::Mutation(Ok(&mutation)), now };
         let outcome = execute(&space, &*snapshot, &catalog, request)?;
         if let Verdict::Refused(error) = &outcome.result.verdict {
             return Err(error.clone());
@@ -133,7 +134,7 @@ impl Server {
     }
 
     /// Commits an outcome and makes it the space's present.
-    fn finish(
+    pub(super) fn finish(
         &self,
         space: &mut Space,
         device: DeviceId,
@@ -146,6 +147,8 @@ impl Server {
         space.head = head;
         space.clock = clock;
         space.devices.insert(device, record);
+        // What is durable by now need not be remembered, also where nobody asks.
+        space.synced(self.store.persisted());
         space.unsynced.push_back((commit, head.seq));
         if let Some(observer) = self.observer.read().as_ref() {
             observer(space.id, head.seq, commit);
