@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kalamdb_core::catalog::Table;
 use kalamdb_core::row::Row;
+use kalamdb_core::server::RowKeys;
 use kalamdb_core::store::{Direction, KeyRange};
 use kalamdb_core::{Datum, Result, Value, View};
 
@@ -38,6 +39,21 @@ pub fn read_all(view: &View) -> Result<Seen> {
         }
     }
     Ok(seen)
+}
+
+/// Every tombstone of a view.
+pub fn tombstones(view: &View) -> Result<RowKeys> {
+    let mut gone = RowKeys::new();
+    for name in TABLES {
+        let Ok(table) = view.catalog().table_named(NAMESPACE, name) else { continue };
+        let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward)?;
+        while cursor.advance()? {
+            if cursor.header()?.deleted {
+                gone.push((table.id, cursor.pk().to_vec()));
+            }
+        }
+    }
+    Ok(gone)
 }
 
 /// Every live row of the oracle.

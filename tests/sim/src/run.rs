@@ -1,6 +1,7 @@
 //! Carrying out events.
 
 use kalamdb_core::mutation::Mutation;
+use kalamdb_core::server::{Server, TidyLimits};
 use kalamdb_core::store::{Store, WriteBatch};
 use kalamdb_core::{MutationId, Result, SpaceId, UserId};
 use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
@@ -9,8 +10,9 @@ use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutpu
 use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, ServerRecord, read_message};
 
 use crate::accounts::{Fate, Violation, ticket};
+use crate::reader::tombstones;
 use crate::workload;
-use crate::world::{Event, Link, World};
+use crate::world::{Event, FaultKind, Link, World};
 
 /// Far away: tokens never end in a run.
 const TOKEN_END_MS: u64 = 32_503_680_000_000;
@@ -124,6 +126,9 @@ impl World {
         let core = server.core.clone();
         let space = core.space_of(&UserId::new(format!("user-{user}"))?, now)?;
         self.accounts.spaces.insert(space);
+        if dice.percent(20) {
+            return self.purge(&core, space);
+        }
         let mut tx = core.begin(space, now)?;
         workload::fill(&mut tx, &dice)?;
         let (seen, ops) = (tx.view().base().seq.0, tx.ops().to_vec());
@@ -131,6 +136,25 @@ impl World {
             let written = core.commit(space, tx, now, WriteBatch::new())?;
             self.accounts.transactions += 1;
             self.accounts.server_ops.insert((space, written.seq.0), (seen, ops));
+        }
+        self.after_server()
+    }
+
+    /// The server removes some tombstones for good, as retention does, or tidies up: nobody sees a difference.
+    fn purge(&mut self, core: &Server, space: SpaceId) -> Result<Vec<Violation>> {
+        let now = self.server_now();
+        if self.dice.percent(30) {
+            core.tidy(space, now, TidyLimits { log_entries_kept: self.dice.below(30), tombstones_max: 100 })?;
+            self.count(FaultKind::LogTruncation);
+            return self.after_server();
+        }
+        let (view, _) = core.view(space)?;
+        let mut gone = tombstones(&view)?;
+        gone.retain(|_| self.dice.percent(50));
+        let seq = core.position(space)?.seq.next();
+        if core.purge(space, &gone, now)?.is_some() {
+            self.accounts.transactions += 1;
+            self.accounts.server_ops.insert((space, seq.0), (0, Vec::new()));
         }
         self.after_server()
     }
