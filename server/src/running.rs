@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kalamdb_core::server::{Tidied, TidyLimits};
 use kalamdb_core::{Error, Result};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,6 +20,8 @@ use crate::settings::Settings;
 
 /// How often memory of spaces that nobody uses is freed and outdated answers are removed.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Expired tombstones that are removed with one transaction.
+const TOMBSTONES_PER_COMMIT_MAX: usize = 1_000;
 /// How often a stopping server looks whether its connections are gone.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -28,7 +31,7 @@ pub struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
-    upkeep: JoinHandle<()>,
+    upkeep: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -49,7 +52,7 @@ impl Running {
             }
         });
         let serving = tokio::spawn(serve.into_future());
-        let upkeep = tokio::spawn(upkeep(node.clone()));
+        let upkeep = [tokio::spawn(upkeep(node.clone())), tokio::spawn(tidy(node.clone()))];
         tracing::info!(%address, data_dir = %node.settings.data_dir.display(), "listening");
         Ok(Running { node, address, stop, serving, upkeep })
     }
@@ -79,7 +82,7 @@ impl Running {
         node.stop();
         // The task that receives this may have ended by itself.
         let _ = stop.send(());
-        upkeep.abort();
+        upkeep.iter().for_each(JoinHandle::abort);
         let drained = timeout(patience, async {
             while node.hub.connections() > 0 {
                 tokio::time::sleep(DRAIN_INTERVAL).await;
@@ -109,4 +112,40 @@ async fn upkeep(node: Arc<Node>) {
         // It fails only if the runtime stops, and then this task stops with it.
         let _ = tokio::task::spawn_blocking(work).await;
     }
+}
+
+/// Removes what spaces need not keep, one space after the other.
+async fn tidy(node: Arc<Node>) {
+    let mut ticks = interval(Duration::from_millis(node.settings.tidy_interval_ms));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let node = node.clone();
+        // It fails only if the runtime stops, and then this task stops with it.
+        let _ = tokio::task::spawn_blocking(move || {
+            if let Err(error) = tidy_all(&node) {
+                tracing::warn!("old log entries and tombstones could not be removed: {error}");
+            }
+        })
+        .await;
+    }
+}
+
+fn tidy_all(node: &Node) -> Result<()> {
+    let limits =
+        TidyLimits { log_entries_kept: node.settings.log_entries_kept, tombstones_max: TOMBSTONES_PER_COMMIT_MAX };
+    for user in node.server.users()? {
+        loop {
+            node.check()?;
+            let tidied = node.server.tidy(user.space, now(), limits)?;
+            if tidied != Tidied::default() {
+                tracing::debug!(space = user.space.0, ?tidied, "tidied");
+            }
+            if tidied.tombstones < TOMBSTONES_PER_COMMIT_MAX as u64 {
+                break;
+            }
+        }
+        node.server.release_idle();
+    }
+    Ok(())
 }

@@ -43,6 +43,10 @@ pub struct Settings {
     pub request_timeout_ms: u64,
     /// Most rows in the answers to one HTTP request.
     pub rows_max: usize,
+    /// Newest log entries of each user that are kept; devices that are further behind get a snapshot.
+    pub log_entries_kept: u64,
+    /// How often old log entries and expired tombstones are removed.
+    pub tidy_interval_ms: u64,
     /// Longest time for open requests and connections to end when the server stops.
     pub shutdown_timeout_ms: u64,
     /// Memory for blocks of the store.
@@ -64,6 +68,8 @@ impl Default for Settings {
             body_bytes_max: 16 << 20,
             request_timeout_ms: 30_000,
             rows_max: 100_000,
+            log_entries_kept: 10_000,
+            tidy_interval_ms: 600_000,
             shutdown_timeout_ms: 10_000,
             store_cache_bytes: 64 << 20,
             store_write_buffer_bytes: 64 << 20,

@@ -4,6 +4,7 @@
 mod support;
 
 use futures_util::{SinkExt, StreamExt};
+use kalamdb_core::catalog::TableOptions;
 use kalamdb_core::codec::Writer;
 use kalamdb_core::{DeviceId, Error, ErrorKind, MutationId, Position};
 use kalamdb_sync::wire::{
@@ -242,4 +243,36 @@ async fn connections_past_the_limit_are_refused() {
     });
     let error = refused.await.expect("in time").to_string();
     assert!(error.contains("503"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_tidies_up_and_devices_follow() {
+    let server = TestServer::start_with(|settings| {
+        settings.tidy_interval_ms = 100;
+        settings.log_entries_kept = 5;
+    })
+    .await;
+    let (url, token) = (server.sync_url(), server.token("ada"));
+    let mut laptop = TestDevice::with_notes(&url, &token);
+    laptop.insert(1, "stays");
+    laptop.sync().await;
+    let mut late = TestDevice::new(&url, &token);
+    late.sync().await;
+    // Behind the back of `late`, more transactions than the log keeps, and a row that is deleted for long enough.
+    for id in 2..40 {
+        laptop.insert(id, "more");
+    }
+    laptop.sync().await;
+    let core = &server.running.node().server;
+    core.change_catalog(|catalog| {
+        let table = catalog.table_named("app", "notes")?.clone();
+        catalog.set_options(table.id, TableOptions { deleted_retention_seconds: Some(0), ..table.options.clone() })
+    })
+    .expect("the retention is changed");
+    laptop.delete(2);
+    assert_eq!(laptop.tombstones(), 1);
+    laptop.until("the end of the row", |device| device.pending() == 0 && device.tombstones() == 0).await;
+    late.sync().await;
+    assert_eq!(late.rows(), laptop.rows());
+    assert_eq!(late.rows().len(), 38);
 }

@@ -24,6 +24,8 @@ pub const LOG_READ_BYTES: usize = 128 * 1024;
 pub const BACKOFF_FIRST_MS: u64 = 100;
 /// Longest pause before a client connects again.
 pub const BACKOFF_MAX_MS: u64 = 30_000;
+/// Pause before an application that had no newer token is asked again, while a connection lives.
+pub const RENEWAL_RETRY_MS: u64 = 1_000;
 /// A connection that lasted this long, or moved the copy, ends a row of failures.
 pub const STABLE_MS: u64 = 10_000;
 /// A client reports what it holds durably at latest after this many transactions.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kalamdb_core::store::CommitId;
@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The body of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Request {
+struct Question {
     sql: String,
     #[serde(default)]
     params: Vec<Json>,
@@ -46,24 +46,23 @@ struct Work {
     key: Option<(Vec<u8>, Bytes)>,
 }
 
-pub(super) async fn post(
-    State(node): State<Arc<Node>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failure> {
+pub(super) async fn post(State(node): State<Arc<Node>>, request: Request) -> Result<Response, Failure> {
     let until = Instant::now() + Duration::from_millis(node.settings.request_timeout_ms);
     node.check()?;
+    let headers = request.headers().clone();
+    // Of somebody who may not ask, nothing is read.
     let grant = node.authority.verify(bearer(&headers)?)?;
+    let body = in_time(until, Bytes::from_request(request, &()), "the body did not come").await?;
     let body = body.map_err(|rejection| bad_body(&node, &rejection))?;
-    let request: Request = serde_json::from_slice(&body).map_err(|error| {
+    let asked: Question = serde_json::from_slice(&body).map_err(|error| {
         Error::invalid("invalid_body", format!("the body is not `{{\"sql\": …, \"params\": […]}}`: {error}"))
     })?;
     let work = Work {
         node: node.clone(),
         user: grant.identity.user,
         role: if grant.is_admin { Role::Admin } else { Role::User },
-        sql: request.sql,
-        params: read_params(request.params)?,
+        sql: asked.sql,
+        params: read_params(asked.params)?,
         key: headers.get(IDEMPOTENCY_KEY).map(|key| (key.as_bytes().to_vec(), body)),
     };
     let permit = in_time(until, node.statements.acquire(), "no turn came").await?;

@@ -115,6 +115,8 @@ fn check(settings: &Settings) -> Result<()> {
         ("body_bytes_max", settings.body_bytes_max as u64, 1024, 256 << 20),
         ("request_timeout_ms", settings.request_timeout_ms, 100, 3_600_000),
         ("rows_max", settings.rows_max as u64, 1, 10_000_000),
+        ("log_entries_kept", settings.log_entries_kept, 1, 1 << 40),
+        ("tidy_interval_ms", settings.tidy_interval_ms, 100, 7 * 86_400_000),
         ("shutdown_timeout_ms", settings.shutdown_timeout_ms, 0, 600_000),
         ("store_cache_bytes", settings.store_cache_bytes as u64, 1 << 20, 1 << 40),
         ("store_write_buffer_bytes", settings.store_write_buffer_bytes as u64, 1 << 20, 1 << 36),

@@ -81,6 +81,29 @@ impl TestDevice {
         self.session.handle(Input::Wake, now());
     }
 
+    /// Deletes note `id`.
+    pub fn delete(&mut self, id: i64) {
+        let table = self.notes();
+        let mut key = Vec::new();
+        kalamdb_core::key::write_value(&mut key, &kalamdb_core::Value::BigInt(id)).expect("a key");
+        let mut tx = self.device.begin(now()).expect("a transaction");
+        tx.delete(table.id, &key).expect("a deletion");
+        self.device.commit(tx, now()).expect("a commit");
+        self.session.handle(Input::Wake, now());
+    }
+
+    /// How many notes are deleted and not forgotten.
+    pub fn tombstones(&self) -> usize {
+        let table = self.notes();
+        let view = self.device.view().expect("a view");
+        let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward).expect("a scan");
+        let mut tombstones = 0;
+        while cursor.advance().expect("a row") {
+            tombstones += usize::from(cursor.header().expect("a header").deleted);
+        }
+        tombstones
+    }
+
     /// The live notes: id, title, hits.
     pub fn rows(&self) -> Vec<(i64, String, i64)> {
         let Ok(table) = self.device.catalog().table_named("app", "notes").cloned() else { return Vec::new() };

@@ -37,6 +37,8 @@ pub(super) struct Live {
     taken: u64,
     acked: Seq,
     ack_due: Option<Now>,
+    /// When the application is asked for a newer token again.
+    pub ask_again: Option<Now>,
     /// The last probe that was sent on this connection, and the last that was answered.
     probed: u64,
     pub answered: u64,
@@ -64,6 +66,7 @@ impl Live {
             taken: 0,
             acked: Seq(0),
             ack_due: None,
+            ask_again: None,
             probed: 0,
             answered: 0,
             since: now,
@@ -283,7 +286,7 @@ impl Live {
         let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
         let silence = later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS);
         let first = ping.min(silence);
-        self.ack_due.map_or(first, |due| first.min(due))
+        [self.ack_due, self.ask_again].into_iter().flatten().fold(first, Now::min)
     }
 
     pub fn tick(&mut self, packer: &mut Packer, now: Now) -> Result<(), End> {

@@ -14,7 +14,9 @@ use kalamdb_core::device::Device;
 use kalamdb_core::hlc::Entropy;
 use kalamdb_core::{ContentHash, Error, ErrorKind, MutationId, Now, Result};
 
-use crate::config::{ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES, TIMER_MAX_MS};
+use crate::config::{
+    ANSWER_TIMEOUT_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CREDIT_BYTES, RENEWAL_RETRY_MS, TIMER_MAX_MS,
+};
 use crate::wire::{ClientRecord, FEATURE_LZ4, Hello, MESSAGE_BYTES_MAX, PROTOCOL, Packer, ServerRecord, read_message};
 
 use live::Live;
@@ -284,17 +286,24 @@ impl ClientSession {
     }
 
     fn token(&mut self, token: Result<String>, now: Now) -> Result<(), End> {
-        match &self.state {
+        match &mut self.state {
             State::AwaitToken => {
                 self.token = Some(token?);
                 self.outputs.push_back(Output::Connect);
                 self.state = State::Connecting { since: now };
             }
-            State::Live(_) => {
-                if let Ok(token) = token {
+            State::Live(live) => match token {
+                Ok(token) => {
+                    live.ask_again = None;
+                    self.error = None;
                     self.packer.push(&ClientRecord::Token(token));
                 }
-            }
+                // The old one is still good for a while.
+                Err(error) => {
+                    live.ask_again = Some(later(now, RENEWAL_RETRY_MS));
+                    self.error = Some(error);
+                }
+            },
             State::Stopped
             | State::Waiting { .. }
             | State::Connecting { .. }
@@ -416,7 +425,12 @@ impl ClientSession {
             {
                 Err(End::Retry(Error::retry("no_answer", "the server does not answer")))
             }
-            State::Live(live) => live.tick(&mut self.packer, now),
+            State::Live(live) => {
+                if live.ask_again.take_if(|due| is_due(*due, now)).is_some() {
+                    self.outputs.push_back(Output::NeedToken);
+                }
+                live.tick(&mut self.packer, now)
+            }
             State::Stopped
             | State::Waiting { .. }
             | State::AwaitToken

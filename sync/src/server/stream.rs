@@ -3,7 +3,7 @@
 use kalamdb_core::catalog::TableDef;
 use kalamdb_core::codec::Writer;
 use kalamdb_core::device::ServerCatalog;
-use kalamdb_core::log::LogEntry;
+use kalamdb_core::log::{LogEntry, MutationResult};
 use kalamdb_core::planted::{Bug, is_planted};
 use kalamdb_core::server::Server;
 use kalamdb_core::{ErrorKind, Result};
@@ -11,9 +11,6 @@ use kalamdb_core::{ErrorKind, Result};
 use super::{Download, Established};
 use crate::config::LOG_READ_BYTES;
 use crate::wire::{CHUNK_BYTES, Packer, ServerRecord, chunks};
-
-/// Results that travel in one record.
-const RESULTS_PER_RECORD: usize = 64;
 
 impl Established {
     /// Sends what credit and durability allow.
@@ -49,7 +46,7 @@ impl Established {
         if version == self.catalog {
             return;
         }
-        let mut parts = parts(tables).into_iter().peekable();
+        let mut parts = parts(tables, TableDef::write).into_iter().peekable();
         while let Some(tables) = parts.next() {
             let part = ServerCatalog { version, namespaces: namespaces.clone(), tables };
             packer.push(&ServerRecord::Catalog { part, is_last: parts.peek().is_none() });
@@ -84,13 +81,9 @@ impl Established {
             return Ok(());
         }
         let results = server.results_upto(self.space, self.device, self.first_pending, offer.position.seq)?;
-        let mut parts = results.chunks(RESULTS_PER_RECORD).peekable();
-        while let Some(part) = parts.next() {
-            let is_last = parts.peek().is_none();
-            packer.push(&ServerRecord::SnapshotEnd { results: part.to_vec(), is_last });
-        }
-        if results.is_empty() {
-            packer.push(&ServerRecord::SnapshotEnd { results, is_last: true });
+        let mut parts = parts(results, MutationResult::write).into_iter().peekable();
+        while let Some(results) = parts.next() {
+            packer.push(&ServerRecord::SnapshotEnd { results, is_last: parts.peek().is_none() });
         }
         self.sent = offer.position.seq;
         Ok(())
@@ -131,19 +124,19 @@ impl Established {
     }
 }
 
-/// Definitions in parts that fit a record; one empty part if there are none.
-fn parts(tables: Vec<TableDef>) -> Vec<Vec<TableDef>> {
+/// Items in parts that fit a record; one empty part if there are none.
+fn parts<T>(items: Vec<T>, write: impl Fn(&T, &mut Writer)) -> Vec<Vec<T>> {
     let (mut parts, mut size) = (vec![Vec::new()], 0);
-    for table in tables {
+    for item in items {
         let mut out = Writer::new();
-        table.write(&mut out);
+        write(&item, &mut out);
         if size > 0 && size + out.len() > CHUNK_BYTES {
             parts.push(Vec::new());
             size = 0;
         }
         size += out.len();
         if let Some(part) = parts.last_mut() {
-            part.push(table);
+            part.push(item);
         }
     }
     parts
