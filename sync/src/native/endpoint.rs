@@ -10,12 +10,12 @@ use tokio_tungstenite::tungstenite::http::Uri;
 const PATH: &str = "/v1/sync";
 const PORT: u16 = 80;
 
-/// A checked address such as `ws://127.0.0.1:2900/v1/sync`.
+/// A checked address such as `ws://127.0.0.1:7171/v1/sync`.
 ///
 /// ```
 /// use kalamdb_sync::native::Endpoint;
-/// let endpoint: Endpoint = "ws://localhost:2900".parse()?;
-/// assert_eq!(endpoint.to_string(), "ws://localhost:2900/v1/sync");
+/// let endpoint: Endpoint = "ws://localhost:7171".parse()?;
+/// assert_eq!(endpoint.to_string(), "ws://localhost:7171/v1/sync");
 /// assert_eq!("wss://example.org".parse::<Endpoint>().unwrap_err().code(), "no_tls");
 /// # Ok::<(), kalamdb_core::Error>(())
 /// ```
