@@ -179,6 +179,35 @@ pub(crate) const INDEX_HAS_GAPS: [u8; 1] = [1];
 
 /// Bytes of index entries that are written with one commit while an index is built.
 const BUILD_BYTES_MAX: usize = 4 << 20;
+/// Bytes of index entries that are sorted at once: in the order of their keys, they are written several times faster.
+const RUN_BYTES_MAX: usize = 32 << 20;
+
+/// Index entries that wait to be sorted.
+#[derive(Default)]
+struct Run {
+    keys: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Run {
+    fn push(&mut self, key: Vec<u8>) {
+        self.bytes += key.len();
+        self.keys.push(key);
+    }
+
+    /// Writes the entries in order; what is left goes into `batch`.
+    fn write(&mut self, batch: &mut WriteBatch, commit: &mut impl FnMut(WriteBatch) -> Result<()>) -> Result<()> {
+        self.bytes = 0;
+        self.keys.sort_unstable();
+        for key in self.keys.drain(..) {
+            batch.put(Partition::Index, key, Vec::new());
+            if batch.bytes() >= BUILD_BYTES_MAX {
+                commit(std::mem::take(batch))?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The type that a query sees in a column: a COUNTER reads as BIGINT.
 pub fn read_type(ty: Type) -> Type {
@@ -192,6 +221,7 @@ pub fn read_type(ty: Type) -> Type {
 /// What the store or `commit` give.
 pub fn build_indexes(view: &View, copy: Copy, mut commit: impl FnMut(WriteBatch) -> Result<()>) -> Result<()> {
     let mut batch = WriteBatch::new();
+    let mut run = Run::default();
     for table in view.catalog().tables() {
         for index in &table.indexes {
             let mark = keys::index_built(copy.space, copy.generation, index.id);
@@ -203,13 +233,15 @@ pub fn build_indexes(view: &View, copy: Copy, mut commit: impl FnMut(WriteBatch)
             while cursor.advance()? {
                 let row = Row::decode(table, cursor.pk(), cursor.row())?;
                 match copy.entry(index, cursor.pk(), Some(&row))? {
+                    Entry::None => {}
+                    Entry::At(key) => run.push(key),
                     Entry::TooLong => has_gaps = true,
-                    entry => copy.put(index, entry, &mut batch),
                 }
-                if batch.bytes() >= BUILD_BYTES_MAX {
-                    commit(std::mem::take(&mut batch))?;
+                if run.bytes >= RUN_BYTES_MAX {
+                    run.write(&mut batch, &mut commit)?;
                 }
             }
+            run.write(&mut batch, &mut commit)?;
             batch.put(Partition::Index, mark, if has_gaps { INDEX_HAS_GAPS.to_vec() } else { Vec::new() });
         }
     }

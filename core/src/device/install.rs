@@ -10,10 +10,11 @@ use super::{Device, State};
 use crate::ids::{Generation, MutationId, SpaceId};
 use crate::log::MutationResult;
 use crate::planted::{Bug, is_planted};
-use crate::row::{Row, check_plain};
-use crate::rules::Copy;
+use crate::row::check_plain;
+use crate::rules::{Copy, build_indexes};
 use crate::snapshot::{SnapshotOffer, read_block};
 use crate::store::{CommitId, Partition, WriteBatch};
+use crate::view::View;
 use crate::{Error, Result, keys};
 
 impl Device {
@@ -59,13 +60,9 @@ impl Device {
                 format!("a snapshot names table number {table_id}, which no definition describes"),
             )
         })?;
-        let copy = Copy { space: SpaceId::LOCAL, generation: staging.generation };
         let mut batch = WriteBatch::new();
         for (pk, bytes) in &rows {
             check_plain(&table, bytes)?;
-            if !table.indexes.is_empty() {
-                copy.reindex(&table, pk, None, Some(&Row::decode(&table, pk, bytes)?), &mut batch)?;
-            }
             batch.put(Partition::Rows, keys::row(SpaceId::LOCAL, staging.generation, table_id, pk), *bytes);
         }
         staging.blocks += 1;
@@ -85,6 +82,7 @@ impl Device {
     /// # Errors
     /// Kind `corrupt` if blocks are missing or damaged: then what was staged is thrown away.
     pub fn publish_snapshot(&self, offer: &SnapshotOffer, results: &[MutationResult]) -> Result<Applied> {
+        self.index_staged()?;
         let mut state = self.state.lock();
         let staging = state.progress.staging.filter(|staging| staging.snapshot == offer.id);
         let whole = staging.filter(|staging| staging.blocks == offer.blocks && staging.checksum == offer.checksum);
@@ -113,13 +111,6 @@ impl Device {
             copy: Copy { space: SpaceId::LOCAL, generation: staging.generation },
             outbox_empty: waiting.is_empty(),
         };
-        for index in catalog.tables().flat_map(|table| &table.indexes) {
-            let mark = keys::index_built(SpaceId::LOCAL, staging.generation, index.id);
-            // Staging may have left a mark that entries are missing.
-            if snapshot.get(Partition::Index, &mark)?.is_none() {
-                batch.put(Partition::Index, mark, Vec::new());
-            }
-        }
         if !is_planted(Bug::OverlayNotRebuilt) {
             new.rebuild(&waiting, &mut batch)?;
         }
@@ -131,7 +122,21 @@ impl Device {
             ..state.progress
         };
         let commit = self.finish(&mut state, progress, identity, decided.len() as u64, batch)?;
+        // Those of tables that came in the meantime.
+        self.build_indexes(&mut state)?;
         Ok(Applied { commit, position: offer.position, decided: decided.into_iter().collect(), is_forked })
+    }
+
+    /// Builds the indexes of what was staged, which nobody reads yet, while readers and writers go on.
+    fn index_staged(&self) -> Result<()> {
+        let (view, copy) = {
+            let state = self.state.lock();
+            let Some(staging) = state.progress.staging else { return Ok(()) };
+            let copy = Copy { space: SpaceId::LOCAL, generation: staging.generation };
+            let view = View { generation: staging.generation, overlaid: false, ..state.view(&*self.store)? };
+            (view, copy)
+        };
+        build_indexes(&view, copy, |batch| self.store.commit(batch).map(drop))
     }
 
     /// Throws away what was staged, for example when the server offers nothing to go on with.

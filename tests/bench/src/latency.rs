@@ -79,7 +79,7 @@ struct Times(Histogram<u64>);
 
 impl Times {
     fn new() -> Result<Times> {
-        Ok(Times(Histogram::new(3)?))
+        Ok(Times(Histogram::new_with_bounds(1, 60_000_000, 3)?))
     }
 
     fn add(&mut self, time: Duration) {

@@ -7,6 +7,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use kalamdb_core::mutation::CellList;
 use kalamdb_core::server::Server;
 use kalamdb_core::store::{CommitId, KeyRange, Partition, Snapshot, Store, WriteBatch, WriteOp};
 use kalamdb_core::{SpaceId, Table, UserId};
@@ -81,9 +82,11 @@ fn with_kalamdb(load: &Load) -> Result<(Duration, Batches)> {
     store.forget();
     let barrier = Barrier::new(spaces.len() + 1);
     let (took, done) = thread::scope(|scope| {
-        let write = |space| {
+        let write = |space: SpaceId| {
+            // The application has its rows; making them up is not measured.
+            let transactions = rows(&table, space, load);
             barrier.wait();
-            write(&server, &table, space, load)
+            write(&server, &table, space, transactions)
         };
         let threads: Vec<_> = spaces.iter().map(|space| scope.spawn(move || write(*space))).collect();
         barrier.wait();
@@ -99,12 +102,18 @@ fn with_kalamdb(load: &Load) -> Result<(Duration, Batches)> {
     Ok((took, batches))
 }
 
-fn write(server: &Server, table: &Table, space: SpaceId, load: &Load) -> Result<()> {
+/// The rows of each transaction of a space.
+fn rows(table: &Table, space: SpaceId, load: &Load) -> Vec<Vec<CellList>> {
     let mut source = Source::new(space.0);
-    for number in 0..load.transactions {
+    let mut transaction = |number| (0..load.rows).map(|row| source.row(table, number * load.rows + row)).collect();
+    (0..load.transactions).map(&mut transaction).collect()
+}
+
+fn write(server: &Server, table: &Table, space: SpaceId, transactions: Vec<Vec<CellList>>) -> Result<()> {
+    for rows in transactions {
         let mut transaction = server.begin(space, system_now())?;
-        for row in 0..load.rows {
-            transaction.insert(table.id, source.row(table, number * load.rows + row))?;
+        for row in rows {
+            transaction.insert(table.id, row)?;
         }
         server.commit(space, transaction, system_now(), WriteBatch::new())?;
         server.store().flush()?;
