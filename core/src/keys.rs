@@ -4,7 +4,7 @@ use crate::codec::Reader;
 use crate::ids::{DeviceId, Generation, IndexId, MutationId, Seq, SpaceId, TableId, UserId};
 use crate::key::{read_number, write_number};
 use crate::store::KeyRange;
-use crate::value::Value;
+use crate::value::Datum;
 use crate::{Result, key};
 
 fn numbers(numbers: &[u64]) -> Vec<u8> {
@@ -162,11 +162,11 @@ pub fn index_entries(space: SpaceId, generation: Generation, index: IndexId) -> 
 ///
 /// # Errors
 /// Kind `quota` if it is too long.
-pub fn index_entry<'a>(
+pub fn index_entry<'a, S: AsRef<str> + 'a, B: AsRef<[u8]> + 'a>(
     space: SpaceId,
     generation: Generation,
     index: IndexId,
-    values: impl Iterator<Item = &'a Value>,
+    values: impl Iterator<Item = &'a Datum<S, B>>,
     pk: &[u8],
 ) -> Result<Vec<u8>> {
     let mut out = index_entries(space, generation, index);

@@ -7,7 +7,7 @@ use crate::key::KEY_TOO_LONG;
 use crate::merge::show_key;
 use crate::mutation::{Assignment, Op, OpKind};
 use crate::planted::{Bug, is_planted};
-use crate::row::Row;
+use crate::row::{Projection, Row};
 use crate::store::{Direction, KeyRange, Partition, WriteBatch};
 use crate::value::{Datum, Type, Value};
 use crate::view::View;
@@ -154,7 +154,16 @@ impl Copy {
 
     fn entry(&self, index: &IndexDef, pk: &[u8], row: Option<&Row>) -> Result<Entry> {
         let Some(row) = row.filter(|row| !row.header.deleted) else { return Ok(Entry::None) };
-        let values = index.columns.iter().map(|id| row.cell(*id));
+        self.entry_of(index, pk, index.columns.iter().map(|id| row.cell(*id)))
+    }
+
+    /// The entry of a live row with these values in the index's columns.
+    fn entry_of<'a, S: AsRef<str> + 'a, B: AsRef<[u8]> + 'a>(
+        &self,
+        index: &IndexDef,
+        pk: &[u8],
+        values: impl Iterator<Item = &'a Datum<S, B>>,
+    ) -> Result<Entry> {
         match keys::index_entry(self.space, self.generation, index.id, values, pk) {
             Ok(key) => Ok(Entry::At(key)),
             Err(error) if error.code() == KEY_TOO_LONG => Ok(Entry::TooLong),
@@ -230,9 +239,14 @@ pub fn build_indexes(view: &View, copy: Copy, mut commit: impl FnMut(WriteBatch)
             }
             let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward)?;
             let mut has_gaps = false;
+            let projection = Projection::new(table, &index.columns);
             while cursor.advance()? {
-                let row = Row::decode(table, cursor.pk(), cursor.row())?;
-                match copy.entry(index, cursor.pk(), Some(&row))? {
+                let mut cells = Vec::with_capacity(index.columns.len());
+                let header = projection.read(table, cursor.pk(), cursor.row(), &mut cells)?;
+                if header.deleted {
+                    continue;
+                }
+                match copy.entry_of(index, cursor.pk(), cells.iter())? {
                     Entry::None => {}
                     Entry::At(key) => run.push(key),
                     Entry::TooLong => has_gaps = true,

@@ -8,7 +8,7 @@ use crate::key::KEY_BYTES_MAX;
 use crate::{Error, Result};
 
 /// A block is closed once it has this many bytes; one row may carry it further.
-pub const BLOCK_BYTES: usize = 96 * 1024;
+pub const BLOCK_BYTES: usize = 384 * 1024;
 /// Largest block that is accepted.
 pub const BLOCK_BYTES_MAX: usize = 2 << 20;
 const ROWS_MAX: usize = BLOCK_BYTES_MAX / 4;
