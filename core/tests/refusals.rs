@@ -268,3 +268,77 @@ fn an_index_that_was_whole_is_given_up_with_the_first_value_too_long_for_it() {
     assert!(!can_use(&peer.device.view().expect("a view"), notes));
     assert!(!can_use(&pair.server.view(pair.space).expect("a view").0, notes));
 }
+
+#[test]
+fn ids_of_many_rows_in_one_moment_never_clash() {
+    let (pair, _) = pair();
+    let name = |text: &str| Name::new(text).expect("a name");
+    let default = Some(kalamdb_core::catalog::Default::SnowflakeId);
+    let id = NewColumn { name: name("id"), ty: Type::BigInt, nullable: false, default };
+    let table = NewTable {
+        namespace: name("app"),
+        name: name("events"),
+        columns: vec![id],
+        primary_key: vec![name("id")],
+        checks: Vec::new(),
+        options: TableOptions::default(),
+    };
+    let (events, _) = pair.server.change_catalog(|catalog| catalog.create_table(table)).expect("a table");
+    let (one, two) = (pair.peer().expect("a device"), pair.peer().expect("a device"));
+    for peer in [&one, &two] {
+        for _ in 0..3 {
+            let rows = (0..10_000).map(|_| Vec::new()).collect();
+            peer.write(at(7), |tx| tx.insert_batch(events.id, rows).map(drop)).expect("distinct ids");
+        }
+    }
+    for mut peer in [one, two] {
+        for result in pair.upload(&mut peer, at(8)).expect("an answer") {
+            assert!(matches!(result.verdict, Verdict::Applied { .. }), "{:?}", result.verdict);
+        }
+    }
+    assert_eq!(live_rows(&pair.server.view(pair.space).expect("a view").0, events.id), 60_000);
+}
+
+#[test]
+fn a_dropped_table_leaves_no_rows_behind() {
+    let (pair, notes) = pair();
+    let mut peer = pair.peer().expect("a device");
+    index(&pair, notes);
+    titled(&mut peer, &pair, notes, 1, "gone soon");
+    let rows = |store: &dyn kalamdb_core::store::Store| {
+        let snapshot = store.snapshot().expect("a snapshot");
+        let mut cursor =
+            snapshot.scan(kalamdb_core::store::Partition::Rows, KeyRange::all(), Direction::Forward).expect("a scan");
+        let mut rows = 0;
+        while cursor.advance().expect("a row") {
+            rows += 1;
+        }
+        rows
+    };
+    assert_eq!(rows(&**pair.server.store()), 1);
+    pair.server.change_catalog(|catalog| catalog.drop_table(notes)).expect("it is dropped");
+    let limits = kalamdb_core::server::TidyLimits { log_entries_kept: 10, tombstones_max: 10 };
+    pair.server.tidy(pair.space, at(10), limits).expect("tidy");
+    assert_eq!(rows(&**pair.server.store()), 0);
+}
+
+#[test]
+fn rows_that_are_purged_are_gone_everywhere() {
+    let (pair, notes) = pair();
+    let mut peer = pair.peer().expect("a device");
+    titled(&mut peer, &pair, notes, 1, "stays");
+    titled(&mut peer, &pair, notes, 2, "goes");
+    let gone = [(notes, pk(2)), (notes, pk(9))];
+    assert!(pair.server.purge(pair.space, &gone, at(5)).expect("a commit").is_some());
+    assert!(pair.server.purge(pair.space, &gone, at(6)).expect("nothing to do").is_none());
+    pair.download(&mut peer).expect("a download");
+    let view = peer.device.view().expect("a view");
+    let mut cursor = view.scan(notes, &KeyRange::all(), Direction::Forward).expect("a scan");
+    let mut rows = 0;
+    while cursor.advance().expect("a row") {
+        rows += 1;
+    }
+    assert_eq!(rows, 1, "not even a tombstone stays");
+    // The key is free again, also for a device that has not heard of the purge.
+    titled(&mut peer, &pair, notes, 2, "again");
+}

@@ -121,7 +121,9 @@ async fn bad_statements_are_refused_by_name() {
         ("UPDATE app.notes SET _seq = 1", 400, "invalid/", "_seq"),
         ("SELECT $1", 400, "invalid/", "parameter"),
         ("BEGIN; INSERT INTO app.notes (id) VALUES (1)", 400, "invalid/transaction_left_open", "COMMIT"),
-        ("SELECT * FROM app.\"x; DROP TABLE app.notes\"", 400, "invalid/", ""),
+        ("SELECT * FROM app.\"x; DROP TABLE app.notes\"", 400, "invalid/", "DROP TABLE"),
+        ("SELECT \"x'; DROP TABLE app.notes --\" FROM app.notes", 400, "invalid/", "DROP TABLE"),
+        ("INSERT INTO app.notes (\"id) VALUES (9); --\") VALUES (1)", 400, "invalid/", "VALUES (9)"),
     ];
     for (text, status, kind, named) in cases {
         let (found, found_kind, message) = test.error(&test.ada, text).await;

@@ -139,14 +139,6 @@ impl Device {
         build_indexes(&view, copy, |batch| self.store.commit(batch).map(drop))
     }
 
-    /// Throws away what was staged, for example when the server offers nothing to go on with.
-    ///
-    /// # Errors
-    /// What the store gives.
-    pub fn abandon_snapshot(&self) -> Result<()> {
-        self.forget_staging(&mut self.state.lock())
-    }
-
     fn forget_staging(&self, state: &mut State) -> Result<()> {
         if state.progress.staging.is_none() {
             return Ok(());

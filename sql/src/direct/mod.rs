@@ -6,7 +6,6 @@
 //! column's type without loss. So does [`DirectPlan::bind`] for parameters. The caller then hands the statement over;
 //! it never drops the part that was not understood.
 
-mod cache;
 mod condition;
 mod literal;
 mod parameters;
@@ -21,7 +20,6 @@ use sqlparser::ast;
 
 use parameters::Parameters;
 
-pub use cache::{CACHED_SQL_BYTES_MAX, PlanCache};
 pub use scope::Scope;
 
 /// A statement that core answers: a plan, and how parameters become those of the plan.

@@ -149,19 +149,3 @@ fn decimals_meet_floats_only_where_datafusion_computes_them_exactly() {
     let wide = Type::Decimal { precision: 38, scale: 0 };
     assert_eq!(convert(&Value::Double(1.0), wide), None, "DataFusion cannot widen the column");
 }
-
-#[test]
-fn a_full_cache_forgets_what_was_not_used_for_longest() {
-    let mut cache = PlanCache::new(2);
-    let version = CatalogVersion(1);
-    cache.put("a", version, Arc::new(1));
-    cache.put("b", version, Arc::new(2));
-    assert_eq!(cache.get("a", version).as_deref(), Some(&1));
-    cache.put("c", version, Arc::new(3));
-    assert_eq!((cache.len(), cache.get("b", version)), (2, None));
-    assert_eq!(cache.get("a", CatalogVersion(2)), None, "another catalog may mean another plan");
-    cache.put("a", CatalogVersion(2), Arc::new(4));
-    assert_eq!(cache.get("a", CatalogVersion(2)).as_deref(), Some(&4));
-    cache.put(&"x".repeat(CACHED_SQL_BYTES_MAX + 1), version, Arc::new(5));
-    assert_eq!(cache.len(), 2);
-}

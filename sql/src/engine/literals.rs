@@ -83,7 +83,7 @@ fn column_type(expr: &Expr, schema: &DFSchema) -> Option<Type> {
         _ => return None,
     };
     match kalam_type(&field) {
-        Some(ty @ (Type::Uuid | Type::Date | Type::Time | Type::Timestamp)) => Some(ty),
+        Some(ty @ (Type::Uuid | Type::Date | Type::Time | Type::Timestamp | Type::Bytes)) => Some(ty),
         _ => None,
     }
 }

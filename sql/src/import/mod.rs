@@ -97,21 +97,3 @@ fn cell(column: &ColumnDef, value: Value, place: impl Fn() -> String) -> Result<
 fn read_failed(error: impl std::fmt::Display) -> Error {
     Error::internal("read_failed", format!("the file cannot be read: {error}"))
 }
-
-/// Reads a text file in its form.
-///
-/// # Errors
-/// As the reader of the form; kind `invalid` for Parquet, which is no text.
-pub fn open_text<'a>(
-    format: ImportFormat,
-    input: impl BufRead + 'a,
-    table: Arc<Table>,
-) -> Result<Box<dyn RowReader + 'a>> {
-    match format {
-        ImportFormat::Csv => Ok(Box::new(CsvReader::new(input, table)?)),
-        ImportFormat::Ndjson => Ok(Box::new(NdjsonReader::new(input, table))),
-        ImportFormat::Parquet => {
-            Err(Error::invalid("unsupported", "Parquet is read from a file, not from a stream of text"))
-        }
-    }
-}

@@ -67,21 +67,6 @@ pub fn parse(sql: &str) -> Result<Script> {
     }
 }
 
-/// Parses a single expression, as in a CHECK or a filter given apart from a statement.
-///
-/// # Errors
-/// As [`parse`].
-pub fn parse_expression(text: &str) -> Result<sqlparser::ast::Expr> {
-    let (tokens, _) = tokens::tokenize(text)?;
-    let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
-    let expr = parser.parse_expr().map_err(syntax)?;
-    let next = parser.peek_token();
-    if next.token != Token::EOF {
-        parser.expected::<()>("end of expression", next).map_err(syntax)?;
-    }
-    Ok(expr)
-}
-
 fn statement(parser: &mut Parser<'_>) -> Result<Statement> {
     let first = peek_word(parser).unwrap_or_default();
     match first.as_str() {
