@@ -236,3 +236,83 @@ fn keys_stay_as_they_are() {
     }
     golden::check(&file("keys.txt"), &lines);
 }
+
+/// Reads all that there is; errors are fine, as long as they are errors.
+fn read_server(store: Arc<dyn Store>) -> Result<usize> {
+    let server = Server::open(store, Arc::new(Nothing))?;
+    let mut read = 0;
+    for user in server.users()? {
+        for table in server.catalog().tables() {
+            let (view, _) = server.view(user.space)?;
+            read += rows_of_any(&view, table)?;
+        }
+        for entry in server.log_after(user.space, Default::default(), usize::MAX)? {
+            read += kalamdb_core::log::read_changes(entry.head.changes, &entry.changes)?.len();
+        }
+        read += server.devices(user.space)?.len();
+    }
+    Ok(read)
+}
+
+fn read_device(store: Arc<dyn Store>) -> Result<usize> {
+    let device = Device::open(store, Arc::new(Nothing))?;
+    let view = device.view()?;
+    let mut read = device.rejected()?.len();
+    for table in device.catalog().tables() {
+        read += rows_of_any(&view, table)?;
+    }
+    for entry in device.sendable(Default::default(), usize::MAX)? {
+        read += entry.mutation()?.ops.len();
+    }
+    Ok(read)
+}
+
+fn rows_of_any(view: &View, table: &Table) -> Result<usize> {
+    let mut cursor = view.scan(table.id, &KeyRange::all(), Direction::Forward)?;
+    let mut rows = 0;
+    while cursor.advance()? {
+        Row::decode(table, cursor.pk(), cursor.row())?;
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// Opens stores in which one byte of one value is another, or a value ends early.
+fn damage(name: &str, read: impl Fn(Arc<dyn Store>) -> Result<usize>) {
+    let whole = restore(name).expect("a store");
+    assert!(read(whole.clone()).expect("it is whole") > 0);
+    let mut refused = 0;
+    for (line, value) in golden::read(&file(name)) {
+        let (partition, digits) = line.split_once(' ').expect("partition and key");
+        let partition = Partition::ALL.into_iter().find(|each| each.name() == partition).expect("a partition");
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
+        let key: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+        for at in 0..value.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut changed = value.clone();
+                changed[at] ^= change;
+                refused += usize::from(read(with(name, partition, &key, changed)).is_err());
+            }
+            refused += usize::from(read(with(name, partition, &key, value[..at].to_vec())).is_err());
+        }
+    }
+    assert!(refused > 100, "damage is noticed: {refused}");
+}
+
+fn with(name: &str, partition: Partition, key: &[u8], value: Vec<u8>) -> Arc<dyn Store> {
+    let store = restore(name).expect("a store");
+    let mut batch = WriteBatch::new();
+    batch.put(partition, key.to_vec(), value);
+    store.commit(batch).expect("a commit");
+    store
+}
+
+#[test]
+fn a_damaged_byte_on_a_server_is_an_error_at_most() {
+    damage("server.txt", read_server);
+}
+
+#[test]
+fn a_damaged_byte_on_a_device_is_an_error_at_most() {
+    damage("device.txt", read_device);
+}

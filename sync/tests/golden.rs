@@ -173,3 +173,25 @@ fn a_packed_message_opens() {
     let (read, _) = read_message::<ClientRecord>(&message, MESSAGE_BYTES_MAX).expect("it opens");
     assert_eq!(read, [ClientRecord::MutationMore(vec![7; 2_000])]);
 }
+
+/// Reads a message with each of its bytes changed, and cut off at each.
+fn damage<R: Record>(name: &str) {
+    for (_, message) in golden::read(&file(name)) {
+        for at in 0..message.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut changed = message.clone();
+                changed[at] ^= change;
+                // Whatever it is now: a record or an error.
+                let _ = read_message::<R>(&changed, MESSAGE_BYTES_MAX);
+            }
+            let _ = read_message::<R>(&message[..at], MESSAGE_BYTES_MAX);
+        }
+    }
+}
+
+#[test]
+fn no_damaged_byte_makes_a_decoder_panic() {
+    damage::<ClientRecord>("client.txt");
+    damage::<ServerRecord>("server.txt");
+    damage::<ClientRecord>("packed.txt");
+}
