@@ -2,8 +2,9 @@
 //! the direct path.
 //!
 //! The list: columns; comparisons of a column with a constant of its type or with a column of the same type;
-//! AND, OR, NOT; IS [NOT] NULL; [NOT] IN (constants); [NOT] BETWEEN constants; LENGTH(text column) compared with an
-//! integer; a BOOLEAN column or constant as a condition. Anything else is not translated, never approximated.
+//! `AND`, `OR`, `NOT`; `IS [NOT] NULL`; `[NOT] IN (constants)`; `[NOT] BETWEEN constants`; `LENGTH(text column)`
+//! compared with an integer; a BOOLEAN column or constant as a condition. Anything else is not translated, never
+//! approximated.
 
 use kalamdb_core::catalog::{SYSTEM_COLUMNS, Table};
 use kalamdb_core::expr::{Comparison, Expr};

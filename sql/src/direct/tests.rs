@@ -1,9 +1,7 @@
-use std::sync::Arc;
-
 use kalamdb_core::catalog::{NewColumn, NewTable, TableOptions};
 use kalamdb_core::query::Field;
 use kalamdb_core::value::Datum;
-use kalamdb_core::{Catalog, CatalogVersion, Name, TableId, Type, Value};
+use kalamdb_core::{Catalog, Name, TableId, Type, Value};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;

@@ -8,9 +8,6 @@ mod infer;
 mod ndjson;
 mod parquet;
 
-use std::io::BufRead;
-use std::sync::Arc;
-
 use kalamdb_core::catalog::{ColumnDef, SYSTEM_COLUMNS, Table};
 use kalamdb_core::mutation::CellList;
 use kalamdb_core::{Error, Result, Value};
