@@ -45,7 +45,7 @@ impl Figure {
     }
 }
 
-/// The heading of the lines of [`line`].
+/// The heading of the lines of [`line()`].
 pub fn heading() -> String {
     format!("{:<54}{:>12} {:<14}{:>12}{:>8}  bound is", "figure", "value", "unit", "bound", "ratio")
 }
