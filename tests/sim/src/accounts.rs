@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kalamdb_core::codec::Writer;
 use kalamdb_core::hlc::CLOCK_AHEAD_MAX_MS;
 use kalamdb_core::log::{LogEntry, Verdict};
-use kalamdb_core::mutation::{Mutation, Op};
+use kalamdb_core::mutation::{Assignment, Mutation, Op, OpKind};
 use kalamdb_core::server::Server;
 use kalamdb_core::store::{Direction, Partition, Store};
 use kalamdb_core::{ContentHash, DeviceId, Epoch, MutationId, Now, Position, Result, Seq, SpaceId, keys};
@@ -15,12 +16,28 @@ use crate::oracle::{Mark, Rows, Write};
 pub type WriteId = (usize, u64);
 
 /// What stays the same of a write when its tables get the server's numbers or its device a new id, and differs from
-/// every other write of the slot: a restored device may use a clock stamp again, but not for the same keys.
+/// every other write of the slot: a restored device may use a clock stamp again, but not for the same keys and values.
 pub fn ticket(mutation: &Mutation) -> u64 {
-    let mut bytes = mutation.hlc.0.to_be_bytes().to_vec();
-    bytes.extend(mutation.base.seq.0.to_be_bytes());
-    mutation.ops.iter().for_each(|op| bytes.extend(&op.key));
-    let hash = ContentHash::of(&bytes).0;
+    let mut out = Writer::new();
+    out.varint(mutation.hlc.0);
+    out.varint(mutation.base.seq.0);
+    for op in &mutation.ops {
+        out.bytes(&op.key);
+        let (cells, patch) = match &op.kind {
+            OpKind::Insert(cells) => (cells.as_slice(), [].as_slice()),
+            OpKind::Upsert(cells, patch) => (cells.as_slice(), patch.as_slice()),
+            OpKind::Update(patch) => ([].as_slice(), patch.as_slice()),
+            OpKind::Delete => ([].as_slice(), [].as_slice()),
+        };
+        cells.iter().for_each(|(_, value)| value.write(&mut out));
+        for (_, assignment) in patch {
+            match assignment {
+                Assignment::Set(value) => value.write(&mut out),
+                Assignment::Add(delta) => out.zigzag(*delta),
+            }
+        }
+    }
+    let hash = ContentHash::of(out.as_slice()).0;
     u64::from_be_bytes(std::array::from_fn(|at| hash[at]))
 }
 
