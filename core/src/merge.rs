@@ -81,9 +81,12 @@ pub fn decide(table: &Table, op: &Op, current: Option<&Row>, judge: &dyn Judge) 
     let change = |kind| Some(Change { table: op.table, key: op.key.clone(), kind });
     let only = |change| Ok(Decision { change, lost: Vec::new() });
     match (&op.kind, live) {
-        (OpKind::Insert(_), Some(_)) if !is_planted(Bug::SecondInsertAccepted) => {
-            Err(conflict("duplicate_key", table, &op.key, "exists already"))
-        }
+        (OpKind::Insert(_), Some(_)) if !is_planted(Bug::SecondInsertAccepted) => Err(conflict(
+            "duplicate_key",
+            table,
+            &op.key,
+            "exists already: update it, or write INSERT … ON CONFLICT to do either",
+        )),
         (OpKind::Insert(cells), _) | (OpKind::Upsert(cells, _), None) => only(change(ChangeKind::Put(cells.clone()))),
         (OpKind::Upsert(_, patch), Some(row)) => decide_patch(table, op, patch, row, judge),
         (OpKind::Update(_), None) if is_planted(Bug::UpdateOfGoneRowAccepted) => only(None),

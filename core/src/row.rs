@@ -92,7 +92,7 @@ impl Row {
         }
         if out.len() > ROW_BYTES_MAX {
             let message = format!(
-                "a row of table `{}` has {} bytes: at most {ROW_BYTES_MAX} are allowed",
+                "a row of table `{}` has {} bytes: at most {ROW_BYTES_MAX} are allowed, spread it over several rows",
                 table.full_name(),
                 out.len()
             );

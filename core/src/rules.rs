@@ -93,8 +93,12 @@ pub fn check_row(table: &Table, row: &Row) -> Result<()> {
     }
     for check in &table.checks {
         if check.expr.truth(row.cells.as_slice())? == Some(false) {
-            let message =
-                format!("row violates check `{}` of table `{}`: {}", check.name, table.full_name(), check.sql);
+            let message = format!(
+                "row violates check `{}` of table `{}`: it must hold that {}",
+                check.name,
+                table.full_name(),
+                check.sql
+            );
             return Err(Error::invalid("check_violation", message));
         }
     }

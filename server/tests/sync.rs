@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::pin::Pin;
+
 use futures_util::{SinkExt, StreamExt};
 use kalamdb_core::catalog::TableOptions;
 use kalamdb_core::codec::Writer;
@@ -12,6 +14,7 @@ use kalamdb_sync::wire::{
 };
 use support::TestServer;
 use support::device::{DEADLINE, Socket, TestDevice};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -165,6 +168,40 @@ async fn bad_first_messages_are_refused_by_name_and_the_server_goes_on() {
     }
     let mut device = TestDevice::new(&server.sync_url(), &token);
     device.sync().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_no_websocket_frames_end_only_their_connection() {
+    let server = TestServer::start().await;
+    let token = server.token("ada");
+    let mut quiet = TestDevice::with_notes(&server.sync_url(), &token);
+    quiet.insert(1, "kept");
+    quiet.sync().await;
+    let cases: [(&str, &[u8]); 4] = [
+        ("a frame without a mask", &[0x82, 0x01, 0x00]),
+        ("a frame with reserved bits", &[0xf2, 0x81, 1, 2, 3, 4, 5]),
+        ("an unknown opcode", &[0x8b, 0x81, 1, 2, 3, 4, 5]),
+        ("a ping in pieces", &[0x09, 0x81, 1, 2, 3, 4, 5]),
+    ];
+    for (what, frame) in cases {
+        for is_known in [false, true] {
+            let mut socket = connect(&server).await;
+            if is_known {
+                socket.send(say(hello(&token))).await.expect("it is sent");
+                timeout(DEADLINE, socket.next()).await.expect("in time").expect("a welcome").expect("a message");
+            }
+            let mut stream = Pin::new(socket.get_mut());
+            stream.write_all(frame).await.expect("it is sent");
+            stream.flush().await.expect("it is sent");
+            let all = records(&mut socket).await;
+            let Some(ServerRecord::Error { error, is_fatal: true }) = all.last() else {
+                panic!("{what}: a fatal error was expected, not {all:?}")
+            };
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Corrupt, "websocket_error"), "{what}: {error:?}");
+        }
+    }
+    quiet.insert(2, "still there");
+    quiet.sync().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,10 @@
 pub const HELLO_TIMEOUT_MS: u64 = 10_000;
 /// The server ends a connection that is silent for this long.
 pub const KEEP_ALIVE_MS: u64 = 60_000;
-/// A client pings when it sent nothing for this long.
+/// A client pings when it sent nothing for this long, or for half the server's keep-alive if that is shorter.
 pub const PING_INTERVAL_MS: u64 = 20_000;
+/// No server makes a client ping more often than this.
+pub const PING_INTERVAL_MIN_MS: u64 = 1_000;
 /// A client gives up a connection that answers nothing for this long.
 pub const ANSWER_TIMEOUT_MS: u64 = 30_000;
 /// A server says that a token ends this long before it does.

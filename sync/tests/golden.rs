@@ -14,7 +14,7 @@ use kalamdb_core::server::{Answer, SnapshotReason};
 use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::{
     CatalogVersion, Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Epoch, Error, MutationId, Name, Position,
-    Seq, ServerId, SpaceId, TableId, Type,
+    Seq, ServerId, SpaceId, TableId, Type, UserId,
 };
 use kalamdb_sync::wire::{ClientRecord, FEATURE_LZ4, Hello, MESSAGE_BYTES_MAX, Record, ServerRecord, WelcomeRecord};
 use kalamdb_sync::wire::{pack, read_message};
@@ -90,6 +90,7 @@ fn server_records() -> Vec<(&'static str, ServerRecord)> {
         protocol: 1,
         features: FEATURE_LZ4,
         server: ServerId([6; 16]),
+        user: UserId::new("ada").expect("a user id"),
         space: SpaceId(12),
         number: DeviceNumber(2),
         answer: Answer::Snapshot(SnapshotReason::BelowFloor),
@@ -100,7 +101,6 @@ fn server_records() -> Vec<(&'static str, ServerRecord)> {
         catalog: CatalogVersion(3),
         now_ms: 1_767_225_600_000,
         keep_alive_ms: 30_000,
-        token_ms: 60_000,
     };
     let news = catalog();
     let part = ServerCatalog {

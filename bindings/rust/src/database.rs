@@ -41,16 +41,19 @@ impl Database {
     /// # Errors
     /// Kind `retry` with code `store_in_use` if another process has it open; `invalid` if the directory holds something
     /// else or was made by another engine or a newer version; `corrupt` if its files are damaged; `quota` if the disk
-    /// is full.
+    /// is full; `unauthorized` with code `other_user` if the options name another user than the one it belongs to.
     pub fn open(options: impl Into<Options>) -> Result<Database> {
         let Options { directory, store, user } = options.into();
         let signal = StoreSignal::default();
         let store = open_store(store, &directory, Some(signal.listener()))?;
         let device = Arc::new(Device::open(store, Arc::new(SystemEntropy))?);
+        if let Some(user) = user {
+            device.claim(&user)?;
+        }
         let changes = ChangeCounter::default();
         let counter = changes.clone();
         device.observe(Arc::new(move || counter.bump()));
-        let backend = DeviceBackend::new(device.clone(), Arc::new(SystemEntropy), Arc::new(system_now), user);
+        let backend = DeviceBackend::new(device.clone(), Arc::new(SystemEntropy), Arc::new(system_now));
         let inner = Inner {
             device,
             backend: Arc::new(backend),

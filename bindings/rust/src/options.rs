@@ -31,7 +31,8 @@ impl Options {
         self
     }
 
-    /// Whose database it is, for `CURRENT_USER()`.
+    /// Whose database it is. Another user's token is refused then, also at the first contact, and `CURRENT_USER()` has
+    /// an answer before it.
     #[must_use]
     pub fn user(mut self, user: UserId) -> Options {
         self.user = Some(user);

@@ -29,6 +29,6 @@ impl Status {
     }
 
     pub(crate) fn never_connected() -> SyncStatus {
-        SyncStatus { state: SyncState::Stopped, error: None, is_synced: false }
+        SyncStatus { state: SyncState::Stopped, error: None, is_synced: false, is_held: false }
     }
 }

@@ -106,18 +106,32 @@ impl Catalog {
 
     /// Removes a definition without a trace, before another takes its place.
     pub(crate) fn forget(&mut self, id: TableId) {
+        self.release_name(id);
         self.tables.remove(&id);
-        self.names.retain(|_, named| *named != id);
     }
 
-    /// Puts back a local definition; it keeps its name until the server's table can take its place.
+    /// Takes the name from a table that has it. Another table that waited for the name, gets it.
+    fn release_name(&mut self, id: TableId) {
+        let Some(old) = self.tables.get(&id) else { return };
+        let name = (old.namespace.clone(), old.name.clone());
+        if self.names.get(&name) == Some(&id) {
+            let heir =
+                self.tables().find(|table| table.id != id && (&table.namespace, &table.name) == (&name.0, &name.1));
+            match heir.map(|table| table.id) {
+                Some(heir) => self.names.insert(name, heir),
+                None => self.names.remove(&name),
+            };
+        }
+    }
+
+    /// Puts back a local definition; it keeps its name, also before a table of the server that cannot take its place.
     pub(crate) fn install_local(&mut self, def: TableDef) {
         self.put(def);
     }
 
     fn put(&mut self, def: TableDef) {
         let id = def.id;
-        self.names.retain(|_, named| *named != id);
+        self.release_name(id);
         if !def.dropped {
             self.names.insert((def.namespace.clone(), def.name.clone()), id);
         }

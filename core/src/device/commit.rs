@@ -40,7 +40,7 @@ impl Device {
         }
         let mut clock = state.clock;
         let mutation_id = state.identity.last.next();
-        let hlc = clock.tick(now);
+        let hlc = clock.tick(Now(now.micros().saturating_sub(state.clock_ahead)));
         let mut batch = WriteBatch::new();
         self.save_rows(&state, &transaction, mutation_id, &mut batch)?;
         let catalog = state.progress.binding.map_or(CatalogVersion(0), |binding| binding.catalog);

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Device;
 use super::install::remaining;
 use super::outbox::{OutboxEntry, RejectedWrite};
-use super::state::{Binding, Progress};
+use super::state::{self, Binding, Progress};
+use super::{Device, State};
 use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
 use crate::ids::{
     CatalogVersion, ColumnId, ContentHash, DeviceId, Epoch, MutationId, Name, Position, ServerId, SpaceId, TableId,
+    UserId,
 };
 use crate::mutation::{Assignment, Op, OpKind, is_same_content};
 use crate::server::Answer;
@@ -28,19 +29,58 @@ pub struct ServerCatalog {
 }
 
 /// Who the device talks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
     /// The server.
     pub server: ServerId,
-    /// The space of the token.
+    /// The user of the token.
+    pub user: UserId,
+    /// The user's space.
     pub space: SpaceId,
     /// The number that the server gave this device.
     pub number: crate::ids::DeviceNumber,
 }
 
+/// What came of a [`Device::meet`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meeting {
+    /// The local tables that the server does not have as they are here.
+    pub missing: Vec<Arc<Table>>,
+    /// Kind `invalid`, naming the difference, if the server has a table of the same name that cannot become what the
+    /// local one is: the local one keeps the name, and writes wait until it is changed.
+    pub differs: Option<Error>,
+}
+
 /// Whether the id was given by this device and no server knows the table.
 fn is_local(id: TableId) -> bool {
     id >= TableId::LOCAL_FIRST
+}
+
+fn check_binding(state: &State, contact: &Contact) -> Result<()> {
+    let is_other_space = |bound: &Binding| bound.space != contact.space;
+    match &state.progress.binding {
+        Some(bound) if bound.server != contact.server => {
+            let message = format!(
+                "the database belongs to server {}, this one is {}: connect to the other, or open another database",
+                bound.server, contact.server
+            );
+            Err(Error::unauthorized("other_server", message))
+        }
+        binding => {
+            let is_other_user = state.user.as_ref().is_some_and(|owner| *owner != contact.user);
+            if is_other_user || binding.as_ref().is_some_and(is_other_space) {
+                return Err(other_user(state.user.as_ref(), &contact.user));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn other_user(owner: Option<&UserId>, other: &UserId) -> Error {
+    let owner = owner.map_or("another user", UserId::as_str);
+    let message =
+        format!("the database belongs to user `{owner}`, not to `{other}`: sign in as the former, or open another one");
+    Error::unauthorized("other_user", message)
 }
 
 /// Refuses changes of tables that belong to the server.
@@ -59,16 +99,32 @@ impl Device {
     ///
     /// # Errors
     /// Kind `unauthorized`, naming both.
-    pub fn check_binding(&self, contact: Contact) -> Result<()> {
-        match self.state.lock().progress.binding {
-            Some(bound) if (bound.server, bound.space) != (contact.server, contact.space) => {
-                let message = format!(
-                    "the database belongs to space {} of server {}, the token to space {} of server {}: open another database",
-                    bound.space, bound.server, contact.space, contact.server
-                );
-                Err(Error::unauthorized("other_space", message))
+    pub fn check_binding(&self, contact: &Contact) -> Result<()> {
+        check_binding(&self.state.lock(), contact)
+    }
+
+    /// Whose database it is: [`Device::claim`] or the first contact says so.
+    pub fn user(&self) -> Option<UserId> {
+        self.state.lock().user.clone()
+    }
+
+    /// Says whose database it is, before the first contact: no other user's token will be taken.
+    ///
+    /// # Errors
+    /// Kind `unauthorized` if it is another user's; what the store gives.
+    pub fn claim(&self, user: &UserId) -> Result<()> {
+        let mut state = self.state.lock();
+        match &state.user {
+            Some(owner) if owner == user => Ok(()),
+            Some(owner) => Err(other_user(Some(owner), user)),
+            None => {
+                let mut batch = WriteBatch::new();
+                let space = state.progress.binding.map_or(SpaceId::LOCAL, |binding| binding.space);
+                state::save_user(user, space, &mut batch);
+                self.store.commit(batch)?;
+                state.user = Some(user.clone());
+                Ok(())
             }
-            _ => Ok(()),
         }
     }
 
@@ -78,18 +134,18 @@ impl Device {
     }
 
     /// Binds the database to `contact`, installs the server's definitions and maps local tables that they describe
-    /// to them, by name and type. Returns the tables that the server still misses.
+    /// to them, by name and type.
     ///
     /// # Errors
-    /// Kind `unauthorized` for another space; `invalid` if a local table differs from the server's. Nothing changed then.
-    pub fn meet(&self, contact: Contact, news: &ServerCatalog) -> Result<Vec<Arc<Table>>> {
-        self.check_binding(contact)?;
+    /// Kind `unauthorized` for another space. Nothing changed then.
+    pub fn meet(&self, contact: &Contact, news: &ServerCatalog) -> Result<Meeting> {
         let mut state = self.state.lock();
+        check_binding(&state, contact)?;
         let known = state.progress.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
         let numbered = state.progress.binding.is_some_and(|binding| binding.number == contact.number);
         let locals: Vec<_> = state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect();
         if numbered && known == news.version && news.tables.is_empty() && locals.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Meeting::default());
         }
         let mut catalog = (*state.catalog).clone();
         let mut namespaces = news.namespaces.clone();
@@ -99,7 +155,7 @@ impl Device {
                 namespaces.push(namespace.clone());
             }
         }
-        let moved = install(&mut catalog, news, namespaces, &locals)?;
+        let (moved, differs) = install(&mut catalog, news, namespaces, &locals);
         let mut batch = WriteBatch::new();
         let waiting = self.translate(&moved, &mut batch)?;
         Catalog::erase(&mut batch);
@@ -117,12 +173,15 @@ impl Device {
             Binding { server: contact.server, space: contact.space, number: contact.number, catalog: news.version };
         let progress = Progress { binding: Some(binding), ..state.progress };
         progress.save(&mut batch);
+        state::save_user(&contact.user, contact.space, &mut batch);
         self.store.commit(batch)?;
         state.catalog = Arc::new(catalog);
         state.progress = progress;
+        state.user = Some(contact.user.clone());
         state.version += 1;
         self.build_indexes(&mut state)?;
-        Ok(state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect())
+        let missing = state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect();
+        Ok(Meeting { missing, differs })
     }
 
     /// Begins the server's history on a copy that has none and will get no snapshot.
@@ -212,22 +271,35 @@ fn fate_unknown() -> Error {
 /// For each local table: its number and those of its columns on the server.
 type Moves = BTreeMap<TableId, (TableId, BTreeMap<ColumnId, ColumnId>)>;
 
-/// Puts the server's definitions beside the local tables that it does not describe.
-fn install(catalog: &mut Catalog, news: &ServerCatalog, namespaces: Vec<Name>, locals: &[Arc<Table>]) -> Result<Moves> {
+/// Puts the server's definitions beside the local tables that it does not describe; also gives the first difference
+/// that keeps a local table from being the server's of the same name.
+fn install(
+    catalog: &mut Catalog,
+    news: &ServerCatalog,
+    namespaces: Vec<Name>,
+    locals: &[Arc<Table>],
+) -> (Moves, Option<Error>) {
     for local in locals {
         catalog.forget(local.id);
     }
     catalog.install(news.version, namespaces, news.tables.clone());
     let mut moved = Moves::new();
+    let mut differs = None;
     for local in locals {
-        match catalog.table_named(local.namespace.as_str(), local.name.as_str()).ok().cloned() {
-            Some(table) if covers(&table, local)? => {
+        let namesake = catalog.table_named(local.namespace.as_str(), local.name.as_str()).ok().cloned();
+        let covering = namesake.map(|table| covers(&table, local).map(|is_whole| is_whole.then_some(table)));
+        match covering.transpose() {
+            Ok(Some(Some(table))) => {
                 moved.insert(local.id, (table.id, column_moves(&table, local)));
             }
-            Some(_) | None => catalog.install_local(local.def().clone()),
+            Ok(Some(None) | None) => catalog.install_local(local.def().clone()),
+            Err(error) => {
+                differs.get_or_insert(error);
+                catalog.install_local(local.def().clone());
+            }
         }
     }
-    Ok(moved)
+    (moved, differs)
 }
 
 /// Whether the server's table has every column and index of the local one.
@@ -239,8 +311,10 @@ fn covers(table: &Table, local: &Table) -> Result<bool> {
         table.primary_key.iter().filter_map(|id| table.column(*id)).map(|column| column.name.clone()).collect()
     };
     if names(table) != names(local) {
-        let message =
-            format!("table `{}` has another primary key on the server: rename the local one", local.full_name());
+        let message = format!(
+            "table `{}` has another primary key on the server: drop the local one and create it as there, or under another name",
+            local.full_name()
+        );
         return Err(Error::invalid("schema_differs", message));
     }
     let mut whole = true;
@@ -250,7 +324,7 @@ fn covers(table: &Table, local: &Table) -> Result<bool> {
             Some(known) if known.ty == column.ty => {}
             Some(known) => {
                 let message = format!(
-                    "column `{}` of table `{}` is {} here and {} on the server: change the local schema",
+                    "column `{}` of table `{}` is {} here and {} on the server: drop the local table and create it as there, or under another name",
                     column.name,
                     local.full_name(),
                     column.ty,

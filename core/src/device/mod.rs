@@ -18,8 +18,8 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use crate::catalog::Catalog;
-use crate::hlc::{Entropy, HlcClock, Now};
-use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId};
+use crate::hlc::{CLOCK_AHEAD_MAX_MS, Entropy, Hlc, HlcClock, Now};
+use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId, UserId};
 use crate::mutation::Base;
 use crate::planted::{Bug, is_planted};
 use crate::rules::Copy;
@@ -30,7 +30,7 @@ use crate::{Error, Result, keys};
 
 pub use apply::{Applied, ServerTransaction};
 pub use commit::LocalCommit;
-pub use contact::{Contact, ServerCatalog, as_new_table};
+pub use contact::{Contact, Meeting, ServerCatalog, as_new_table};
 pub use outbox::{OutboxEntry, RejectedWrite};
 pub use state::{Binding, Staging};
 
@@ -56,7 +56,10 @@ pub struct Device {
 struct State {
     identity: Identity,
     clock: HlcClock,
+    /// By how much the device's clock is ahead of the server's, if that is too much, µs.
+    clock_ahead: i64,
     progress: Progress,
+    user: Option<UserId>,
     catalog: Arc<Catalog>,
     /// Rises with every change of what readers see.
     version: u64,
@@ -119,8 +122,10 @@ impl Device {
         }
         let state = State {
             clock: HlcClock::after(identity.hlc),
+            clock_ahead: 0,
             identity,
             progress,
+            user: state::load_user(&*snapshot)?,
             catalog: Arc::new(state::load_catalog(&*snapshot)?),
             version: 0,
             waiting,
@@ -287,12 +292,16 @@ impl Device {
         self.store.commit(batch).map(drop)
     }
 
-    /// Sets the clock behind the server's after stamps of this device were ahead: `offset_ms` is the device's clock
-    /// minus the server's, and `now` the device's present time.
-    pub fn reset_clock(&self, now: Now, offset_ms: i64) {
-        let behind = Now(now.micros().saturating_sub(offset_ms.saturating_mul(1000)));
+    /// Takes note of the server's time. Where this device's clock is more than [`CLOCK_AHEAD_MAX_MS`] ahead, later
+    /// stamps follow the server's, until the two are compared again; the server replaced the earlier ones.
+    pub fn compare_clock(&self, now: Now, server: Now) {
+        let ahead = now.micros().saturating_sub(server.micros());
+        let is_too_far = ahead / 1000 > CLOCK_AHEAD_MAX_MS as i64;
         let mut state = self.state.lock();
-        state.clock = HlcClock::after(crate::hlc::Hlc::from_millis(behind.millis()));
+        state.clock_ahead = if is_too_far { ahead } else { 0 };
+        if is_too_far {
+            state.clock = HlcClock::after(Hlc::from_millis(server.millis()));
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use crate::catalog::Catalog;
 use crate::codec::{Reader, Writer};
 use crate::hlc::Hlc;
-use crate::ids::{CatalogVersion, Chain, DeviceId, DeviceNumber, Generation, MutationId, Position, ServerId, SpaceId};
+use crate::ids::{
+    CatalogVersion, Chain, DeviceId, DeviceNumber, Generation, MutationId, Position, ServerId, SpaceId, UserId,
+};
 use crate::log::EntryHead;
-use crate::store::{Partition, Snapshot, WriteBatch};
+use crate::store::{Direction, Partition, Snapshot, WriteBatch};
 use crate::{Error, Result, keys};
 
 const FORMAT: u8 = 1;
@@ -140,6 +142,19 @@ impl Progress {
         self.updated = head.updated;
         self
     }
+}
+
+/// Notes whose database it is.
+pub(super) fn save_user(user: &UserId, space: SpaceId, batch: &mut WriteBatch) {
+    let mut out = Writer::new();
+    out.varint(space.0);
+    batch.put(Partition::Meta, keys::user(user), out.into_vec());
+}
+
+/// Whose database it is, if that is known.
+pub(super) fn load_user(snapshot: &dyn Snapshot) -> Result<Option<UserId>> {
+    let mut cursor = snapshot.scan(Partition::Meta, keys::users(), Direction::Forward)?;
+    if cursor.advance()? { keys::read_user(cursor.key()).map(Some) } else { Ok(None) }
 }
 
 fn open<'a>(bytes: &'a [u8], what: &str) -> Result<Reader<'a>> {

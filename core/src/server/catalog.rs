@@ -3,13 +3,29 @@
 use std::sync::Arc;
 
 use super::{Server, news};
-use crate::catalog::{AddColumn, Catalog, NewIndex, NewTable};
+use crate::catalog::{AddColumn, Catalog, NewIndex, NewTable, Table};
 use crate::device::ServerCatalog;
-use crate::ids::CatalogVersion;
+use crate::ids::{CatalogVersion, Name};
 use crate::store::CommitId;
 use crate::store::WriteBatch;
 use crate::value::Datum;
 use crate::{Error, Result};
+
+fn check_key(known: &Table, declared: &[Name]) -> Result<()> {
+    let key: Vec<_> = known.primary_key.iter().filter_map(|id| known.column(*id)).map(|column| &column.name).collect();
+    if key.iter().copied().eq(declared) {
+        return Ok(());
+    }
+    let list =
+        |names: &mut dyn Iterator<Item = &Name>| names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "the primary key of table `{}` is {} and is declared as {}: declare it alike",
+        known.full_name(),
+        list(&mut key.iter().copied()),
+        list(&mut declared.iter())
+    );
+    Err(Error::invalid("schema_differs", message))
+}
 
 impl Server {
     /// Changes the catalog: all that `change` does or nothing. The change may leave the server once the store's
@@ -47,6 +63,7 @@ impl Server {
             let id = match known {
                 None => catalog.create_table(table)?.id,
                 Some(known) => {
+                    check_key(&known, &table.primary_key)?;
                     for column in table.columns {
                         if let Some(present) = known.column_named(column.name.as_str()) {
                             if present.ty == column.ty {

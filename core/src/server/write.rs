@@ -74,7 +74,8 @@ impl Server {
             };
         }
         if id != record.last.next() && !is_planted(Bug::AppliedTwice) {
-            let message = format!("mutation {id} came, but {} is next", record.last.next());
+            let message =
+                format!("mutation {id} came, but {} is next: connect again and go on there", record.last.next());
             return Err(Error::conflict("mutation_gap", message));
         }
         self.ensure_indexes(&mut space)?;

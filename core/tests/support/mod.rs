@@ -58,8 +58,9 @@ impl Pair {
             first_pending: MutationId(1),
         };
         let welcome = self.server.greet(self.space, &greeting, at(0))?;
-        let contact = Contact { server: self.server.id(), space: self.space, number: welcome.number };
-        device.meet(contact, &self.server.catalog_news(Default::default()))?;
+        let user = UserId::new("ada")?;
+        let contact = Contact { server: self.server.id(), user, space: self.space, number: welcome.number };
+        device.meet(&contact, &self.server.catalog_news(Default::default()))?;
         device.adopt(welcome.head.epoch, welcome.answer)?;
         let mut peer = Peer { device, number: welcome.number, sent: MutationId(0) };
         self.download(&mut peer)?;

@@ -37,7 +37,27 @@ pub struct DevServer {
 impl DevServer {
     /// Starts on `listen` and waits for what it prints.
     pub fn start(data_dir: &Path, listen: &str) -> DevServer {
-        let mut command = kalamdb();
+        DevServer::spawn(kalamdb(), data_dir, listen)
+    }
+
+    /// The same, where no file grows beyond `blocks` times 512 bytes: the system refuses to write on, as on a full disk.
+    pub fn start_with_file_limit(data_dir: &Path, listen: &str, blocks: u32) -> DevServer {
+        let program = kalamdb();
+        // Without the trap the system would end the process instead of refusing the write.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(program.get_program());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null());
+        DevServer::spawn(command, data_dir, listen)
+    }
+
+    fn spawn(mut command: Command, data_dir: &Path, listen: &str) -> DevServer {
         command.args(["serve", "--dev", "--listen", listen, "--data-dir"]).arg(data_dir);
         command.env("KALAMDB_LOG", "warn");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");

@@ -14,13 +14,12 @@ pub struct DeviceBackend {
     device: Arc<Device>,
     entropy: Arc<dyn Entropy>,
     clock: Clock,
-    user: Option<UserId>,
 }
 
 impl DeviceBackend {
-    /// The copy of `device`; `user` is whose it is, as far as the application knows.
-    pub fn new(device: Arc<Device>, entropy: Arc<dyn Entropy>, clock: Clock, user: Option<UserId>) -> DeviceBackend {
-        DeviceBackend { device, entropy, clock, user }
+    /// The copy of `device`.
+    pub fn new(device: Arc<Device>, entropy: Arc<dyn Entropy>, clock: Clock) -> DeviceBackend {
+        DeviceBackend { device, entropy, clock }
     }
 }
 
@@ -52,7 +51,9 @@ impl Backend for DeviceBackend {
 
     fn system_rows(&self, table: SystemTable) -> Result<Vec<Vec<Value>>> {
         Ok(match table {
-            SystemTable::Users => self.user.iter().map(|user| vec![Value::text(user.as_str()), Datum::Null]).collect(),
+            SystemTable::Users => {
+                self.user().iter().map(|user| vec![Value::text(user.as_str()), Datum::Null]).collect()
+            }
             SystemTable::Devices => {
                 let status = self.device.status()?;
                 let number = |value: u64| Datum::BigInt(i64::try_from(value).unwrap_or(i64::MAX));
@@ -89,6 +90,6 @@ impl Backend for DeviceBackend {
     }
 
     fn user(&self) -> Option<UserId> {
-        self.user.clone()
+        self.device.user()
     }
 }

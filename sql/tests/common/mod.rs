@@ -52,7 +52,8 @@ pub fn admin() -> Session {
 pub fn device() -> Session {
     let entropy = Arc::new(Counting::default());
     let device = Arc::new(Device::open(Arc::new(MemoryStore::new()), entropy.clone()).unwrap());
-    Session::new(Arc::new(DeviceBackend::new(device, entropy, clock(), Some(user("ada")))))
+    device.claim(&user("ada")).unwrap();
+    Session::new(Arc::new(DeviceBackend::new(device, entropy, clock())))
 }
 
 pub fn block<T>(future: impl Future<Output = T>) -> T {

@@ -11,7 +11,8 @@ use kalamdb_core::{CatalogVersion, Error, ErrorKind, MutationId, Now, Result, Se
 use super::download::Incoming;
 use super::{End, Output, SyncState, is_due, later};
 use crate::config::{
-    ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MS, STABLE_MS, UPLOAD_BYTES_AHEAD,
+    ACK_DELAY_MS, ACK_TRANSACTIONS, ANSWER_TIMEOUT_MS, CREDIT_BYTES, PING_INTERVAL_MIN_MS, PING_INTERVAL_MS, STABLE_MS,
+    UPLOAD_BYTES_AHEAD,
 };
 use crate::wire::{ClientRecord, Packer, ServerRecord, WelcomeRecord, chunks};
 
@@ -20,8 +21,8 @@ pub(super) struct Live {
     /// Whether definitions and binding are in place; nothing else is taken before.
     is_met: bool,
     catalog: ServerCatalog,
-    /// Local tables that were declared on this connection.
-    declared: BTreeSet<TableId>,
+    /// Local tables that were declared on this connection, as they were then.
+    declared: BTreeSet<(TableId, CatalogVersion)>,
     pub schema_error: Option<Error>,
     pub(super) incoming: Incoming,
     /// Whether this device needs a new id once it has caught up.
@@ -46,6 +47,8 @@ pub(super) struct Live {
     since: Now,
     /// Whether the copy moved on this connection.
     pub has_progress: bool,
+    /// A ping is sent after this long without a word.
+    ping_ms: u64,
     heard: Now,
     said: Now,
 }
@@ -71,6 +74,7 @@ impl Live {
             answered: 0,
             since: now,
             has_progress: false,
+            ping_ms: PING_INTERVAL_MS.min(welcome.keep_alive_ms / 2).max(PING_INTERVAL_MIN_MS),
             heard: now,
             said: now,
             welcome,
@@ -78,8 +82,9 @@ impl Live {
     }
 
     /// Checks who answered, and goes on at once if no definitions are on their way.
-    pub fn greet(&mut self, device: &Device) -> Result<(), End> {
-        device.check_binding(self.contact()).map_err(End::Block)?;
+    pub fn greet(&mut self, device: &Device, now: Now) -> Result<(), End> {
+        device.check_binding(&self.contact()).map_err(End::Block)?;
+        device.compare_clock(now, Now::from_millis(self.welcome.now_ms));
         for (id, hash) in &self.welcome.known {
             let is_other = device.outbox_entry(*id)?.is_some_and(|entry| !is_same_content(entry.hash, *hash));
             self.is_forked |= is_other;
@@ -95,21 +100,34 @@ impl Live {
     }
 
     fn contact(&self) -> Contact {
-        Contact { server: self.welcome.server, space: self.welcome.space, number: self.welcome.number }
+        let WelcomeRecord { server, space, number, ref user, .. } = self.welcome;
+        Contact { server, user: user.clone(), space, number }
     }
 
     fn meet(&mut self, device: &Device) -> Result<(), End> {
-        let missing = device.meet(self.contact(), &self.catalog).map_err(|error| match error.kind() {
-            ErrorKind::Invalid | ErrorKind::Unauthorized => End::Block(error),
-            _ => End::Retry(error),
-        })?;
-        self.catalog = ServerCatalog::default();
+        let news = std::mem::take(&mut self.catalog);
+        self.settle(device, &news)?;
         if !self.is_met {
             device.adopt(self.welcome.head.epoch, self.welcome.answer)?;
         }
         self.is_met = true;
-        if missing.is_empty() {
-            self.schema_error = None;
+        Ok(())
+    }
+
+    /// Compares the local tables with the server's once more.
+    fn compare(&mut self, device: &Device) -> Result<(), End> {
+        let version = device.status()?.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
+        let namespaces = device.catalog().namespaces().to_vec();
+        self.settle(device, &ServerCatalog { version, namespaces, tables: Vec::new() })
+    }
+
+    fn settle(&mut self, device: &Device, news: &ServerCatalog) -> Result<(), End> {
+        let meeting = device.meet(&self.contact(), news).map_err(|error| match error.kind() {
+            ErrorKind::Unauthorized => End::Block(error),
+            _ => End::Retry(error),
+        })?;
+        if meeting.differs.is_some() || meeting.missing.is_empty() {
+            self.schema_error = meeting.differs;
         }
         Ok(())
     }
@@ -144,7 +162,7 @@ impl Live {
                 Ok(is_last)
             }
             ServerRecord::Clock { ahead_ms } => {
-                device.reset_clock(now, ahead_ms);
+                device.compare_clock(now, Now(now.micros().saturating_sub(ahead_ms.saturating_mul(1000))));
                 Ok(false)
             }
             ServerRecord::TokenExpiring { .. } => {
@@ -219,18 +237,24 @@ impl Live {
             let (last, known) = (self.welcome.last, std::mem::take(&mut self.welcome.known));
             return Err(End::Forked { last, known });
         }
-        let local = device.local_tables();
+        let mut local = device.local_tables();
+        if local.iter().any(|table| !self.declared.contains(&(table.id, table.changed))) {
+            // The server may have them by now, or as they are here by now.
+            self.compare(device)?;
+            local = device.local_tables();
+        }
         if !local.is_empty() {
             // Mutations may name tables that the server has no number for: they wait until it has.
             self.declare(&local, packer);
             return Ok(());
         }
+        self.schema_error = None;
         self.upload(device, packer)
     }
 
     fn declare(&mut self, tables: &[Arc<Table>], packer: &mut Packer) {
         for table in tables {
-            if self.declared.insert(table.id) {
+            if self.declared.insert((table.id, table.changed)) {
                 packer.push(&ClientRecord::Declare(Box::new(table.def().clone())));
             }
         }
@@ -281,20 +305,26 @@ impl Live {
         self.has_progress || later(self.since, STABLE_MS) <= now
     }
 
+    fn ping_due(&self) -> Now {
+        later(self.said.min(self.heard), self.ping_ms).max(later(self.said, self.ping_ms / 2))
+    }
+
+    /// When the server is given up.
+    fn silence_due(&self) -> Now {
+        later(self.heard, self.ping_ms + ANSWER_TIMEOUT_MS)
+    }
+
     /// When something is due.
     pub fn timeout(&self) -> Now {
-        let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
-        let silence = later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS);
-        let first = ping.min(silence);
+        let first = self.ping_due().min(self.silence_due());
         [self.ack_due, self.ask_again].into_iter().flatten().fold(first, Now::min)
     }
 
     pub fn tick(&mut self, packer: &mut Packer, now: Now) -> Result<(), End> {
-        if is_due(later(self.heard, PING_INTERVAL_MS + ANSWER_TIMEOUT_MS), now) {
+        if is_due(self.silence_due(), now) {
             return Err(End::Retry(Error::retry("no_answer", "the server does not answer any more")));
         }
-        let ping = later(self.said.min(self.heard), PING_INTERVAL_MS).max(later(self.said, PING_INTERVAL_MS / 2));
-        if is_due(ping, now) {
+        if is_due(self.ping_due(), now) {
             // The server answers the last ping only, so this one stands in for a probe that is on its way.
             packer.push(&ClientRecord::Ping(self.probed));
         }

@@ -110,6 +110,8 @@ pub struct SyncStatus {
     pub error: Option<Error>,
     /// Whether the copy holds all that the server had when last heard of, and nothing of its own waits.
     pub is_synced: bool,
+    /// Whether writes wait for a change of the local schema or the server's, which `error` names. Downloads go on.
+    pub is_held: bool,
 }
 
 /// docs/protocol.md has the table of states and events.
@@ -203,7 +205,8 @@ impl ClientSession {
             | State::Greeting { .. }
             | State::Blocked => self.error.clone(),
         };
-        Ok(SyncStatus { state, error, is_synced })
+        let is_held = matches!(&self.state, State::Live(live) if live.schema_error.is_some());
+        Ok(SyncStatus { state, error, is_synced, is_held })
     }
 
     /// Takes note of what happened.
@@ -365,7 +368,7 @@ impl ClientSession {
                 self.packer.set_features(welcome.features);
                 let mut live = Box::new(Live::new(*welcome, now));
                 live.is_forked |= self.must_fork;
-                live.greet(&self.device)?;
+                live.greet(&self.device, now)?;
                 self.state = State::Live(live);
                 self.error = None;
                 Ok(())

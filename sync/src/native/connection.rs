@@ -171,6 +171,7 @@ fn verdict(published: &Published, probe: u64) -> Option<Result<()>> {
     }
     match status.state {
         SyncState::Live if status.is_synced => Some(Ok(())),
+        SyncState::Live if status.is_held => Some(Err(status.error.clone().unwrap_or_else(offline))),
         SyncState::Stopped => Some(Err(offline())),
         SyncState::Blocked => Some(Err(status.error.clone().unwrap_or_else(offline))),
         SyncState::Live

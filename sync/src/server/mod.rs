@@ -314,6 +314,7 @@ impl ServerSession {
             protocol: PROTOCOL,
             features,
             server: self.server.id(),
+            user: identity.user.clone(),
             space,
             number: welcome.number,
             answer: welcome.answer,
@@ -324,7 +325,6 @@ impl ServerSession {
             catalog: self.server.catalog().version(),
             now_ms: now.millis(),
             keep_alive_ms: KEEP_ALIVE_MS,
-            token_ms: identity.expires_ms.saturating_sub(now.millis()),
         }))
     }
 

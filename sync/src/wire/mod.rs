@@ -91,7 +91,10 @@ fn inflate(packed: &[u8], bytes_max: usize) -> Result<Vec<u8>> {
 }
 
 fn too_large(len: usize, bytes_max: usize) -> Error {
-    Error::quota("message_too_large", format!("a message of {len} bytes: at most {bytes_max} are allowed"))
+    Error::quota(
+        "message_too_large",
+        format!("a message of {len} bytes: at most {bytes_max} are allowed, send the rest as *More* records"),
+    )
 }
 
 /// A message from encoded records; compressed if both sides can and it gets smaller.
@@ -167,7 +170,7 @@ impl Assembly {
         if total > bytes_max {
             return Err(Error::quota(
                 "payload_too_large",
-                format!("{what} of {total} bytes: at most {bytes_max} are allowed"),
+                format!("{what} of {total} bytes: at most {bytes_max} are allowed, split it"),
             ));
         }
         Ok(Assembly { total, bytes: Vec::new() })

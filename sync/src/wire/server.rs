@@ -8,7 +8,8 @@ use kalamdb_core::mutation::TRANSACTION_OPS_MAX;
 use kalamdb_core::server::{Answer, RESULTS_KEPT, SnapshotReason};
 use kalamdb_core::snapshot::SnapshotOffer;
 use kalamdb_core::{
-    CatalogVersion, Chain, ContentHash, DeviceNumber, Error, MutationId, Name, Position, Result, Seq, ServerId, SpaceId,
+    CatalogVersion, Chain, ContentHash, DeviceNumber, Error, MutationId, Name, Position, Result, Seq, ServerId,
+    SpaceId, UserId,
 };
 
 use super::client::take_rest;
@@ -23,7 +24,9 @@ pub struct WelcomeRecord {
     pub features: u64,
     /// The server.
     pub server: ServerId,
-    /// The space of the token.
+    /// The user of the token.
+    pub user: UserId,
+    /// The user's space.
     pub space: SpaceId,
     /// The number of the device in it.
     pub number: DeviceNumber,
@@ -43,8 +46,6 @@ pub struct WelcomeRecord {
     pub now_ms: u64,
     /// The connection ends if the server hears nothing for this long.
     pub keep_alive_ms: u64,
-    /// How long the token is valid.
-    pub token_ms: u64,
 }
 
 /// A record of a server.
@@ -225,6 +226,7 @@ fn write_welcome(out: &mut Writer, welcome: &WelcomeRecord) {
     out.varint(welcome.protocol.into());
     out.varint(welcome.features);
     out.raw(&welcome.server.0);
+    out.text(welcome.user.as_str());
     out.varint(welcome.space.0);
     out.varint(welcome.number.0);
     out.u8(match welcome.answer {
@@ -241,7 +243,6 @@ fn write_welcome(out: &mut Writer, welcome: &WelcomeRecord) {
     out.varint(welcome.catalog.0);
     out.varint(welcome.now_ms);
     out.varint(welcome.keep_alive_ms);
-    out.varint(welcome.token_ms);
 }
 
 fn read_welcome(input: &mut Reader<'_>) -> Result<WelcomeRecord> {
@@ -251,6 +252,7 @@ fn read_welcome(input: &mut Reader<'_>) -> Result<WelcomeRecord> {
             .map_err(|_| Error::corrupt("invalid_version", "a protocol version does not fit 16 bits"))?,
         features: input.varint()?,
         server: ServerId(input.array()?),
+        user: UserId::new(input.text()?).map_err(|error| Error::corrupt("invalid_user_id", error.message()))?,
         space: SpaceId(input.varint()?),
         number: DeviceNumber(input.varint()?),
         answer: match input.u8()? {
@@ -271,6 +273,5 @@ fn read_welcome(input: &mut Reader<'_>) -> Result<WelcomeRecord> {
         catalog: CatalogVersion(input.varint()?),
         now_ms: input.varint()?,
         keep_alive_ms: input.varint()?,
-        token_ms: input.varint()?,
     })
 }

@@ -115,8 +115,8 @@ async fn a_table_that_the_token_may_not_create_holds_writes_back_visibly() {
     assert_eq!(client.device.pending(), 1);
     server.server.change_catalog(crate::support::server::create_notes).expect("an admin's table");
     server.wake();
+    eventually("the table is there", || client.connection.status().error.is_none()).await;
     client.synced().await;
-    assert_eq!(client.connection.status().error, None);
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn the_token_of_another_user_is_refused_before_anything_is_exchanged() {
     let thief = ada.reconnect_with(token("bob", Duration::from_secs(600), true), &server.url()).await;
     thief.connection.start();
     let refused = thief.connection.wait_synced(DEADLINE).await.expect_err("another user's space");
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Unauthorized, "other_space"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Unauthorized, "other_user"));
     assert_eq!(thief.connection.status().state, SyncState::Blocked);
     assert_eq!(thief.device.position(), position, "nothing came in");
     assert_eq!(thief.device.pending(), 1, "nothing went out");

@@ -10,6 +10,7 @@ use crate::{open, shown};
 
 const DIRECTORY: &str = "KALAMDB_TEST_DIRECTORY";
 const MARK: &str = "persisted:";
+const REFUSED: &str = "refused:";
 
 /// Writes transactions of two rows for ever and says which are durable. It is a test only so that [`writer`] can start
 /// it as a process.
@@ -38,6 +39,60 @@ async fn write_for_ever() {
         }
         next += 1;
     }
+}
+
+/// Writes until it is refused and says what was durable by then, and why it was refused. Another test starts it as a
+/// process.
+#[tokio::test]
+#[ignore = "the other side of the test below"]
+async fn write_until_refused() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let db = Database::open(PathBuf::from(directory)).expect("a database");
+    for next in 0..2_000_i64 {
+        let insert = "INSERT INTO app.notes (id, title) VALUES ($1, $2)";
+        let written = db.execute(insert, &params![next, "x".repeat(20_000)]).await;
+        let Err(error) = (match written {
+            Ok(_) => db.wait_persisted().await,
+            Err(error) => Err(error),
+        }) else {
+            println!("{MARK}{next}");
+            continue;
+        };
+        println!("{REFUSED}{}|{}", error.code(), error.message());
+        let again = db.execute(insert, &params![-1_i64, "more"]).await.expect_err("frozen");
+        assert_eq!(again.kind(), ErrorKind::Quota, "{again}");
+        let rows = db.query("SELECT count(*) FROM app.notes", &[]).await.expect("reads go on");
+        assert!(matches!(rows.rows[0][0], Datum::BigInt(count) if count >= next), "{rows:?}");
+        return;
+    }
+    panic!("the disk was never full");
+}
+
+/// The process runs where no file grows beyond a limit: the system refuses to write on, as it does without room.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_keeps_what_was_durable() {
+    let (folder, db) = crate::database().await;
+    db.close().await.expect("it closes");
+    // Without the trap the system would end the process instead of refusing the write.
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "crash::write_until_refused", "--ignored", "--nocapture"])
+        .env(DIRECTORY, folder.path().join("db"))
+        .output()
+        .expect("a process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let numbers = text.lines().filter_map(|line| line.split_once(MARK)?.1.parse::<i64>().ok());
+    let durable = numbers.max().expect("something was durable");
+    let refused = text.lines().find_map(|line| Some(line.split_once(REFUSED)?.1)).expect("a refusal");
+    assert!(refused.starts_with("disk_full|") && refused.contains("free space"), "{refused}");
+    let db = open(&folder).await;
+    let rows = db.query("SELECT id FROM app.notes ORDER BY id", &[]).await.expect("a query");
+    assert!(rows.rows.len() as i64 > durable, "{durable} and those before were durable, {} are there", rows.rows.len());
+    assert!(shown(&rows).into_iter().enumerate().all(|(at, id)| id == at.to_string()), "no gap");
+    db.execute("INSERT INTO app.notes (id, title) VALUES (-1, 'room again')", &[]).await.expect("writes go on");
 }
 
 fn writer(directory: &Path) -> (Child, Lines<BufReader<ChildStdout>>) {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kalamdb::{Database, ErrorKind, SyncState};
+use kalamdb::{Database, ErrorKind, Options, SyncState, UserId};
 use tempfile::TempDir;
 
 use crate::support::server::TestServer;
 use crate::support::{DEADLINE, eventually, token};
-use crate::{database, titles};
+use crate::{SCHEMA, database, shown, titles};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -95,11 +95,65 @@ async fn a_database_stays_with_its_user() {
     db.wait_synced(DEADLINE).await.expect("synced");
     db.connect(&server.url(), token("bob", LONG, true)).await.expect("an address");
     let error = db.wait_synced(DEADLINE).await.expect_err("another user");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Unauthorized, "other_space"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unauthorized, "other_user"));
     assert_eq!(db.status().expect("a status").sync.state, SyncState::Blocked);
     assert_eq!(titles(&db).await, ["1|mine"]);
+    assert!(error.message().contains("`ada`") && error.message().contains("`bob`"), "{error}");
     db.connect(&server.url(), token("ada", LONG, true)).await.expect("an address");
     db.wait_synced(DEADLINE).await.expect("its own user again");
+    let user = db.query("SELECT CURRENT_USER()", &[]).await.expect("a query");
+    assert_eq!(shown(&user), ["ada"], "the server said whose it is");
+}
+
+#[tokio::test]
+async fn a_database_that_is_opened_for_a_user_meets_no_other() {
+    let server = TestServer::start_empty().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("db");
+    let open = |name: &str| Database::open(Options::new(&path).user(UserId::new(name).expect("a user id")));
+    let db = open("ada").expect("a database");
+    run(&db, SCHEMA).await;
+    run(&db, "INSERT INTO app.notes (id, title) VALUES (1, 'only for ada')").await;
+    db.connect(&server.url(), token("bob", LONG, true)).await.expect("an address");
+    let error = db.wait_synced(DEADLINE).await.expect_err("another user");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unauthorized, "other_user"));
+    assert_eq!(db.status().expect("a status").pending(), 1);
+    db.close().await.expect("it closes");
+    let error = open("bob").err().expect("another user");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unauthorized, "other_user"));
+    let db = open("ada").expect("a database");
+    db.connect(&server.url(), token("ada", LONG, true)).await.expect("an address");
+    db.wait_synced(DEADLINE).await.expect("synced");
+}
+
+#[tokio::test]
+async fn a_table_that_differs_from_the_servers_is_named_and_can_be_put_right() {
+    let server = TestServer::start_empty().await;
+    let (_one_folder, one) = device(&server, "ada").await;
+    run(&one, "CREATE USER TABLE app.tasks (id BIGINT PRIMARY KEY, done BOOLEAN NOT NULL)").await;
+    run(&one, "INSERT INTO app.tasks (id, done) VALUES (1, true)").await;
+    run(&one, "INSERT INTO app.notes (id, title) VALUES (1, 'from one')").await;
+    one.wait_synced(DEADLINE).await.expect("synced");
+
+    let (_two_folder, two) = database().await;
+    run(&two, "CREATE USER TABLE app.tasks (id BIGINT PRIMARY KEY, done TEXT NOT NULL)").await;
+    run(&two, "INSERT INTO app.tasks (id, done) VALUES (2, 'no')").await;
+    run(&two, "INSERT INTO app.notes (id, title) VALUES (2, 'from two')").await;
+    two.connect(&server.url(), token("ada", LONG, true)).await.expect("an address");
+    let error = two.wait_synced(DEADLINE).await.expect_err("the tables differ");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "schema_differs"), "{error}");
+    eventually("the other table comes", || two.status().expect("a status").device.position.seq.0 >= 2).await;
+    assert_eq!(titles(&two).await, ["1|from one", "2|from two"]);
+    assert_eq!(two.status().expect("a status").pending(), 2, "writes wait");
+
+    run(&two, "DROP TABLE app.tasks").await;
+    two.wait_synced(DEADLINE).await.expect("synced");
+    let tasks = two.query("SELECT id, done FROM app.tasks", &[]).await.expect("a query");
+    assert_eq!(shown(&tasks), ["1|true"], "the server's");
+    let rejected = two.rejected().expect("a list");
+    assert_eq!(rejected.iter().map(|write| write.error.code()).collect::<Vec<_>>(), ["unknown_table"]);
+    one.wait_synced(DEADLINE).await.expect("synced");
+    assert_eq!(titles(&one).await, ["1|from one", "2|from two"]);
 }
 
 #[tokio::test]
