@@ -1,10 +1,7 @@
 //! The conformance suite of the storage seam over the three engines.
 
-use std::sync::Arc;
-
-use kalamdb_core::Result;
-use kalamdb_core::store::conformance::Bed;
-use kalamdb_core::store::{Store, StoreListener};
+use kalamdb_core::store::StoreListener;
+use kalamdb_core::store::conformance::{Bed, Opening};
 use kalamdb_store_native::{StoreKind, open_store};
 use tempfile::TempDir;
 
@@ -20,8 +17,9 @@ impl Folder {
 }
 
 impl Bed for Folder {
-    fn open(&self, listener: Option<StoreListener>) -> Result<Arc<dyn Store>> {
-        open_store(self.kind, self.folder.path(), listener)
+    fn open(&self, listener: Option<StoreListener>) -> Opening<'_> {
+        let store = open_store(self.kind, self.folder.path(), listener);
+        Box::pin(async { store })
     }
 }
 

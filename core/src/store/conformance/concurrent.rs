@@ -44,8 +44,8 @@ fn number_of(snapshot: &dyn Snapshot, writer: u8) -> Option<u32> {
 }
 
 /// Readers beside writers see whole batches, never go back, and find what was committed before they looked.
-pub fn batches_are_seen_whole(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn batches_are_seen_whole(bed: &dyn Bed) {
+    let store = open(bed).await;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| read_until(&*store, &done))).collect();
@@ -70,7 +70,7 @@ pub fn batches_are_seen_whole(bed: &dyn Bed) {
         assert_eq!(number_of(&*snapshot, writer), Some(COMMITS));
     }
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 fn write(store: &dyn Store, writer: u8) {
@@ -95,8 +95,8 @@ fn read_until(store: &dyn Store, done: &AtomicBool) {
 }
 
 /// Each commit of any thread has its own number, without gaps, rising within a thread.
-pub fn commit_ids_rise_one_by_one(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn commit_ids_rise_one_by_one(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut ids: Vec<CommitId> = thread::scope(|scope| {
         let threads: Vec<_> = (0..WRITERS)
             .map(|writer| {
@@ -119,13 +119,13 @@ pub fn commit_ids_rise_one_by_one(bed: &dyn Bed) {
     ids.sort();
     let wanted: Vec<_> = (1..=u64::from(WRITERS) * 100).map(CommitId).collect();
     assert_eq!(ids, wanted);
-    assert_eq!(store.flush().expect("flush"), CommitId(u64::from(WRITERS) * 100));
-    store.close().expect("close");
+    assert_eq!(bed.flush(&*store).await.expect("flush"), CommitId(u64::from(WRITERS) * 100));
+    bed.close(&*store).await.expect("close");
 }
 
 /// A snapshot, and a scan that began on it, stay as they were while everything is overwritten and removed.
-pub fn a_snapshot_stays_as_it_is(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn a_snapshot_stays_as_it_is(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut batch = WriteBatch::new();
     for number in 0..2000u32 {
         batch.put(Partition::Rows, number.to_be_bytes(), *b"before");
@@ -144,7 +144,7 @@ pub fn a_snapshot_stays_as_it_is(bed: &dyn Bed) {
     let mut batch = WriteBatch::new();
     batch.delete_range(Partition::Rows, KeyRange::all());
     store.commit(batch).expect("commit");
-    store.flush().expect("flush");
+    bed.flush(&*store).await.expect("flush");
 
     let mut count = 1;
     while cursor.advance().expect("advance") {
@@ -162,5 +162,5 @@ pub fn a_snapshot_stays_as_it_is(bed: &dyn Bed) {
     let after = store.snapshot().expect("snapshot");
     assert!(scan(&*after, Partition::Rows, KeyRange::all(), Direction::Forward).is_empty());
     drop((before, between, after));
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }

@@ -15,10 +15,10 @@ fn one(number: u32) -> WriteBatch {
 }
 
 /// `persisted` starts at nothing, never falls, and reaches what `flush` returns.
-pub fn flush_makes_durable(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn flush_makes_durable(bed: &dyn Bed) {
+    let store = open(bed).await;
     assert_eq!(store.persisted(), CommitId(0));
-    assert_eq!(store.flush().expect("flush of nothing"), CommitId(0));
+    assert_eq!(bed.flush(&*store).await.expect("flush of nothing"), CommitId(0));
     let mut last = CommitId(0);
     for number in 0..300 {
         let id = store.commit(one(number)).expect("commit");
@@ -26,34 +26,34 @@ pub fn flush_makes_durable(bed: &dyn Bed) {
         assert!(last <= persisted && persisted <= id, "{last:?} <= {persisted:?} <= {id:?}");
         last = persisted;
         if number % 50 == 49 {
-            assert_eq!(store.flush().expect("flush"), id);
+            assert_eq!(bed.flush(&*store).await.expect("flush"), id);
             assert_eq!(store.persisted(), id);
         }
     }
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// `close` makes durable what was committed before it.
-pub fn closing_makes_durable(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn closing_makes_durable(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut id = CommitId(0);
     for number in 0..100 {
         id = store.commit(one(number)).expect("commit");
     }
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
     assert_eq!(store.persisted(), id);
     drop(store);
-    let store = open(bed);
+    let store = open(bed).await;
     let snapshot = store.snapshot().expect("snapshot");
     for number in 0..100u32 {
         assert!(snapshot.get(Partition::Rows, &number.to_be_bytes()).expect("get").is_some(), "key {number}");
     }
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// The listener hears rising numbers, no failure, and everything that `flush` promises.
-pub fn the_listener_hears_it_in_order(bed: &dyn Bed) {
+pub async fn the_listener_hears_it_in_order(bed: &dyn Bed) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener: StoreListener = {
         let heard = heard.clone();
@@ -62,24 +62,24 @@ pub fn the_listener_hears_it_in_order(bed: &dyn Bed) {
             StoreEvent::Failed(error) => panic!("the store failed: {error}"),
         })
     };
-    let store = bed.open(Some(listener)).expect("open");
+    let store = bed.open(Some(listener)).await.expect("open");
     for number in 0..200 {
         let id = store.commit(one(number)).expect("commit");
         if number % 20 == 0 {
-            assert_eq!(store.flush().expect("flush"), id);
+            assert_eq!(bed.flush(&*store).await.expect("flush"), id);
             assert_eq!(heard.lock().last(), Some(&id), "the listener knows before `flush` returns");
         }
     }
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
     let heard = heard.lock();
     assert!(heard.is_sorted(), "{heard:?}");
     assert_eq!(heard.last(), Some(&CommitId(200)));
 }
 
 /// What was there at closing is there after opening, in all partitions; numbers start again.
-pub fn content_survives_reopening(bed: &dyn Bed) {
+pub async fn content_survives_reopening(bed: &dyn Bed) {
     for round in 0..5u8 {
-        let store = open(bed);
+        let store = open(bed).await;
         assert_eq!(store.persisted(), CommitId(0), "numbers start again");
         let snapshot = store.snapshot().expect("snapshot");
         for partition in Partition::ALL {
@@ -98,17 +98,17 @@ pub fn content_survives_reopening(bed: &dyn Bed) {
             }
         }
         assert_eq!(store.commit(batch).expect("commit"), CommitId(1));
-        store.close().expect("close");
+        bed.close(&*store).await.expect("close");
     }
 }
 
 /// Large values come back after reopening.
-pub fn large_values_survive_reopening(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn large_values_survive_reopening(bed: &dyn Bed) {
+    let store = open(bed).await;
     put_large_values(&*store);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
     drop(store);
-    let store = open(bed);
+    let store = open(bed).await;
     assert_large_values(&*store);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }

@@ -14,28 +14,28 @@ const STEPS: u32 = 250;
 const SNAPSHOTS_MAX: usize = 4;
 
 /// Commits of random batches equal the same changes of a `BTreeMap`, in old and new snapshots.
-pub fn equals_an_ordered_map(bed: &dyn Bed) {
+pub async fn equals_an_ordered_map(bed: &dyn Bed) {
     for seed in SEEDS {
         println!("seed {seed}");
         let mut model = Model::default();
-        run(bed, &mut Prng::new(seed), &mut model, true);
+        run(bed, &mut Prng::new(seed), &mut model, true).await;
     }
 }
 
 /// The same, over five openings of one store.
-pub fn equals_an_ordered_map_over_reopenings(bed: &dyn Bed) {
+pub async fn equals_an_ordered_map_over_reopenings(bed: &dyn Bed) {
     for seed in SEEDS {
         println!("seed {seed}");
         let mut model = Model::default();
         let mut prng = Prng::new(seed);
         for opening in 0..5 {
-            run(bed, &mut prng, &mut model, opening == 0);
+            run(bed, &mut prng, &mut model, opening == 0).await;
         }
     }
 }
 
-fn run(bed: &dyn Bed, prng: &mut Prng, model: &mut Model, clear: bool) {
-    let store = open(bed);
+async fn run(bed: &dyn Bed, prng: &mut Prng, model: &mut Model, clear: bool) {
+    let store = open(bed).await;
     if clear {
         let mut batch = WriteBatch::new();
         Partition::ALL.into_iter().for_each(|partition| batch.delete_range(partition, KeyRange::all()));
@@ -47,7 +47,7 @@ fn run(bed: &dyn Bed, prng: &mut Prng, model: &mut Model, clear: bool) {
         batch.ops().iter().for_each(|op| apply(model, op));
         store.commit(batch).expect("commit");
         if prng.below(20) == 0 {
-            store.flush().expect("flush");
+            bed.flush(&*store).await.expect("flush");
         }
         let snapshot = store.snapshot().expect("snapshot");
         compare_some(&*snapshot, model, prng);
@@ -63,7 +63,7 @@ fn run(bed: &dyn Bed, prng: &mut Prng, model: &mut Model, clear: bool) {
     compare_all(&*store.snapshot().expect("snapshot"), model);
     snapshots.iter().for_each(|(snapshot, model)| compare_all(&**snapshot, model));
     drop(snapshots);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// Keys from a small space, so that operations meet; some long ones.

@@ -14,8 +14,8 @@ fn fill(store: &dyn Store, keys: &[&[u8]]) {
 }
 
 /// Scans order keys as unsigned bytes, a prefix before what it begins.
-pub fn keys_are_in_byte_order(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn keys_are_in_byte_order(bed: &dyn Bed) {
+    let store = open(bed).await;
     let shuffled: [&[u8]; 9] = [b"b", b"\xff", b"a\x00", b"\x00", b"ab", b"\x80", b"a", b"\x7f", b"a\xff"];
     fill(&*store, &shuffled);
     let snapshot = store.snapshot().expect("snapshot");
@@ -26,12 +26,12 @@ pub fn keys_are_in_byte_order(bed: &dyn Bed) {
     assert_eq!(keys(&*snapshot, KeyRange::all(), Direction::Reverse), wanted);
     assert_eq!(snapshot.get(ROWS, b"").expect("get"), None, "the empty key is never there");
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// Every pair of bounds, on keys, between keys and outside, in both directions, on an empty store too.
-pub fn scans_stop_at_their_bounds(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn scans_stop_at_their_bounds(bed: &dyn Bed) {
+    let store = open(bed).await;
     let empty = store.snapshot().expect("snapshot");
     assert!(keys(&*empty, KeyRange::all(), Direction::Forward).is_empty());
     assert!(keys(&*empty, KeyRange::all(), Direction::Reverse).is_empty());
@@ -52,12 +52,12 @@ pub fn scans_stop_at_their_bounds(bed: &dyn Bed) {
     }
     assert!(keys(&*empty, KeyRange::all(), Direction::Forward).is_empty(), "the old snapshot is as it was");
     drop((snapshot, empty));
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// A prefix finds what begins with it, also where its last bytes are the greatest.
-pub fn prefixes(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn prefixes(bed: &dyn Bed) {
+    let store = open(bed).await;
     let present: [&[u8]; 8] = [b"a", b"a\xff", b"a\xff\xff", b"a\xff\xff\x01", b"b", b"\xff", b"\xff\x00", b"\xff\xff"];
     fill(&*store, &present);
     let snapshot = store.snapshot().expect("snapshot");
@@ -72,12 +72,12 @@ pub fn prefixes(bed: &dyn Bed) {
     }
     assert_eq!(successor(b"\xff\xff"), None);
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// A cursor lends nothing before its first and after its last pair, and does not start again.
-pub fn a_cursor_stays_at_its_end(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn a_cursor_stays_at_its_end(bed: &dyn Bed) {
+    let store = open(bed).await;
     fill(&*store, &[b"a", b"b", b"c"]);
     let snapshot = store.snapshot().expect("snapshot");
     let ranges = [(KeyRange::all(), 3), (KeyRange::new(*b"b", *b"c"), 1), (KeyRange::new(*b"c", *b"a"), 0)];
@@ -96,14 +96,14 @@ pub fn a_cursor_stays_at_its_end(bed: &dyn Bed) {
         }
     }
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 const MANY: u32 = 20_000;
 
 /// Twenty thousand keys, every third one removed, by key and in both orders.
-pub fn many_keys(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn many_keys(bed: &dyn Bed) {
+    let store = open(bed).await;
     for first in (0..MANY).step_by(1000) {
         let mut batch = WriteBatch::new();
         for number in first..first + 1000 {
@@ -130,5 +130,5 @@ pub fn many_keys(bed: &dyn Bed) {
         assert_eq!(found.is_some(), number % 3 != 0, "key {number}");
     }
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Bed, Result, Store, StoreListener};
+use super::{Bed, Opening, StoreListener};
 use crate::store::{FaultyStore, Image, MemoryStore};
 
 struct MemoryBed;
 
 impl Bed for MemoryBed {
-    fn open(&self, _listener: Option<StoreListener>) -> Result<Arc<dyn Store>> {
-        Ok(Arc::new(MemoryStore::new()))
+    fn open(&self, _listener: Option<StoreListener>) -> Opening<'_> {
+        Box::pin(async { Ok(Arc::new(MemoryStore::new()) as _) })
     }
 }
 
@@ -22,12 +22,12 @@ struct FaultyBed {
 }
 
 impl Bed for FaultyBed {
-    fn open(&self, listener: Option<StoreListener>) -> Result<Arc<dyn Store>> {
+    fn open(&self, listener: Option<StoreListener>) -> Opening<'_> {
         let mut last = self.last.lock();
         let image = last.as_ref().map_or_else(Image::default, |store| store.crash(0));
         let store = Arc::new(FaultyStore::new(image, listener));
         *last = Some(store.clone());
-        Ok(store)
+        Box::pin(async { Ok(store as _) })
     }
 }
 

@@ -10,8 +10,8 @@ const ROWS: Partition = Partition::Rows;
 pub(super) const LARGE_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Later operations of a batch act on what earlier ones did.
-pub fn a_batch_applies_in_order(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn a_batch_applies_in_order(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut batch = WriteBatch::new();
     batch.put(ROWS, *b"a", *b"old");
     batch.put(ROWS, *b"b", *b"old");
@@ -35,11 +35,11 @@ pub fn a_batch_applies_in_order(bed: &dyn Bed) {
     let wanted = [("b", "second"), ("f", "2"), ("z", "old")];
     assert_eq!(found, wanted.map(|(key, value)| (key.into(), value.into())));
     assert_eq!(snapshot.get(ROWS, b"c").expect("get"), None);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// A range delete removes its range, whatever its ends, and nothing else.
-pub fn a_range_delete_takes_its_range(bed: &dyn Bed) {
+pub async fn a_range_delete_takes_its_range(bed: &dyn Bed) {
     let all: [&[u8]; 6] = [b"\x00", b"a", b"b", b"b\x00", b"\xff", b"\xff\xff\xff"];
     let end = |key: &[u8]| Some(key.to_vec());
     let cases: [(&[u8], Option<Vec<u8>>); 9] = [
@@ -54,7 +54,7 @@ pub fn a_range_delete_takes_its_range(bed: &dyn Bed) {
         (b"0", end(b"9")),
     ];
     for (start, end) in cases {
-        let store = open(bed);
+        let store = open(bed).await;
         let range = KeyRange { start: start.to_vec(), end };
         let mut batch = WriteBatch::new();
         batch.delete_range(ROWS, KeyRange::all());
@@ -72,13 +72,13 @@ pub fn a_range_delete_takes_its_range(bed: &dyn Bed) {
         assert_eq!(keys(&*snapshot, KeyRange::all(), Direction::Forward), wanted, "after {range:?}");
         assert_eq!(scan(&*snapshot, Partition::Index, KeyRange::all(), Direction::Forward).len(), all.len());
         drop(snapshot);
-        store.close().expect("close");
+        bed.close(&*store).await.expect("close");
     }
 }
 
 /// A batch with a bad key, or too much in it, is refused whole; the store goes on.
-pub fn bad_batches_change_nothing(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn bad_batches_change_nothing(bed: &dyn Bed) {
+    let store = open(bed).await;
     for (key, code) in [(vec![], "empty_key"), (vec![7; KEY_BYTES_MAX + 1], "key_too_long")] {
         let mut batch = WriteBatch::new();
         batch.put(ROWS, *b"good", *b"v");
@@ -102,24 +102,24 @@ pub fn bad_batches_change_nothing(bed: &dyn Bed) {
     store.commit(batch).expect("remove it");
     assert_eq!(store.snapshot().expect("snapshot").get(ROWS, &longest).expect("get"), None);
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// An empty batch gets a number and can be waited for.
-pub fn an_empty_batch_is_a_commit(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn an_empty_batch_is_a_commit(bed: &dyn Bed) {
+    let store = open(bed).await;
     let id = store.commit(WriteBatch::new()).expect("commit");
-    assert_eq!(store.flush().expect("flush"), id);
+    assert_eq!(bed.flush(&*store).await.expect("flush"), id);
     assert_eq!(store.persisted(), id);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// Values from nothing to 16 MiB come back as they were.
-pub fn large_values(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn large_values(bed: &dyn Bed) {
+    let store = open(bed).await;
     put_large_values(&*store);
     assert_large_values(&*store);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 const LENGTHS: [usize; 7] = [0, 1, 4095, 4096, 65_537, 1 << 20, LARGE_VALUE_BYTES];
@@ -150,8 +150,8 @@ pub(super) fn assert_large_values(store: &dyn crate::store::Store) {
 }
 
 /// One key in every partition is eight values.
-pub fn partitions_are_separate(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn partitions_are_separate(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut batch = WriteBatch::new();
     for partition in Partition::ALL {
         batch.put(partition, *b"key", partition.name().as_bytes());
@@ -169,19 +169,19 @@ pub fn partitions_are_separate(bed: &dyn Bed) {
         assert_eq!(scan(&*snapshot, partition, KeyRange::all(), Direction::Reverse).len(), usize::from(!gone));
     }
     drop(snapshot);
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
 }
 
 /// After `close` every call says `closed`, except another `close`.
-pub fn a_closed_store_refuses(bed: &dyn Bed) {
-    let store = open(bed);
+pub async fn a_closed_store_refuses(bed: &dyn Bed) {
+    let store = open(bed).await;
     let mut batch = WriteBatch::new();
     batch.put(ROWS, *b"k", *b"v");
     let id = store.commit(batch.clone()).expect("commit");
-    store.close().expect("close");
+    bed.close(&*store).await.expect("close");
     assert_eq!(store.commit(batch).expect_err("closed").kind(), ErrorKind::Closed);
     assert_eq!(store.snapshot().err().map(|error| error.kind()), Some(ErrorKind::Closed));
-    assert_eq!(store.flush().expect_err("closed").kind(), ErrorKind::Closed);
+    assert_eq!(bed.flush(&*store).await.expect_err("closed").kind(), ErrorKind::Closed);
     assert_eq!(store.persisted(), id, "what was durable stays known");
-    store.close().expect("close twice");
+    bed.close(&*store).await.expect("close twice");
 }
