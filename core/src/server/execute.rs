@@ -1,22 +1,23 @@
 //! Executing a mutation: the conflict rule, the log entry and the answer, in one batch.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::space::{DeviceRecord, Head, Space, admit_clock};
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{Catalog, Default, Table};
 use crate::codec::Writer;
 use crate::hlc::{Hlc, Now};
 use crate::ids::{Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Generation, MutationId, Seq, SpaceId, TableId};
 use crate::log::{Change, ChangeKind, EntryHead, LOST_NAMED_MAX, LogEntry, LostColumn, MutationResult, Verdict};
 use crate::merge::{ByStamps, OwnWrites, apply, decide, stamp};
-use crate::mutation::{Mutation, Op};
+use crate::mutation::{Mutation, Op, OpKind};
 use crate::planted::{Bug, is_planted};
 use crate::row::{Header, Row, Stamp, Stamps};
 use crate::rules::{Copy, check_op, check_row};
 use crate::store::{Partition, Snapshot, WriteBatch};
-use crate::{Error, Result, keys};
+use crate::{Error, Result, Value, keys};
 
 /// Keys of named lost columns take at most about this much, so that a result fits a message.
 const LOST_BYTES_MAX: usize = 64 * 1024;
@@ -193,6 +194,29 @@ fn check_rows_size(bytes: usize) -> Result<()> {
     Err(Error::quota("transaction_too_large", message))
 }
 
+/// An insert names every column that its device knew. What it says of a column that was dropped since and that it left
+/// alone, is nothing to refuse it for.
+fn without_dropped<'a>(table: &Table, op: &'a Op) -> Cow<'a, Op> {
+    let is_left_alone = |(id, value): &(ColumnId, Value)| {
+        let column = table.column(*id).filter(|column| column.dropped.is_some());
+        column.is_some_and(|column| match &column.default {
+            None => value.is_null(),
+            Some(Default::Literal(literal)) => value.is_null() || value == literal,
+            Some(Default::Now | Default::UuidV7 | Default::Ulid | Default::SnowflakeId) => true,
+        })
+    };
+    match &op.kind {
+        OpKind::Insert(cells) | OpKind::Upsert(cells, _) if cells.iter().any(is_left_alone) => {
+            let mut op = op.clone();
+            if let OpKind::Insert(cells) | OpKind::Upsert(cells, _) = &mut op.kind {
+                cells.retain(|cell| !is_left_alone(cell));
+            }
+            Cow::Owned(op)
+        }
+        _ => Cow::Borrowed(op),
+    }
+}
+
 /// Code of a mutation whose bytes do not decode.
 pub(super) const MALFORMED: &str = "malformed_mutation";
 
@@ -203,6 +227,7 @@ impl Execution<'_> {
 
     fn run_op(&mut self, op: &Op) -> Result<()> {
         let table = self.catalog.live_table(op.table)?;
+        let op = &*without_dropped(table, op);
         check_op(table, op)?;
         let (base, hlc, device, seq, updated) = (self.base, self.hlc, self.device, self.seq, self.updated);
         let working = self.row(table, &op.key)?;

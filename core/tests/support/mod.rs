@@ -67,6 +67,14 @@ impl Pair {
         Ok(peer)
     }
 
+    /// Tells a device of the definitions that it does not have.
+    pub fn learn(&self, peer: &Peer) -> Result<()> {
+        let binding = peer.device.status()?.binding.expect("it has met the server");
+        let contact =
+            Contact { server: self.server.id(), user: UserId::new("ada")?, space: self.space, number: peer.number };
+        peer.device.meet(&contact, &self.server.catalog_news(binding.catalog)).map(drop)
+    }
+
     /// Sends what waits; the answers of the server.
     pub fn upload(&self, peer: &mut Peer, now: Now) -> Result<Vec<MutationResult>> {
         let id = peer.device.status()?.device;
