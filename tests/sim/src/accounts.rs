@@ -85,6 +85,8 @@ pub struct Accounts {
     pub decided: BTreeMap<WriteId, bool>,
     /// Positions that devices have reached and reported as durable.
     pub reached: BTreeMap<usize, (Position, Seq)>,
+    /// The position that each device last showed, since it started.
+    pub shown: BTreeMap<usize, Position>,
     pub spaces: BTreeSet<SpaceId>,
     pub is_traced: bool,
 }

@@ -6,6 +6,7 @@ use kalamdb_core::{MutationId, Result, UserId};
 use crate::accounts::{Violation, ticket};
 use crate::oracle::Rows;
 use crate::reader::{difference, expected, index_difference, read_all, torn_pair};
+use crate::run::fallen_back;
 use crate::world::World;
 
 impl World {
@@ -24,6 +25,8 @@ impl World {
             violations.push(format!("index of device {at}: {index}"));
         }
         let status = running.core.status()?;
+        let earlier = self.accounts.shown.insert(at, status.position);
+        violations.extend(fallen_back(at, "shown", earlier, status.position));
         if status.binding.is_none() || !running.core.local_tables().is_empty() {
             return Ok(violations);
         }

@@ -1,8 +1,9 @@
 //! What goes wrong.
 
 use kalamdb_core::log::LogEntry;
-use kalamdb_core::store::{Direction, Partition, Store};
-use kalamdb_core::{MutationId, Result, Seq, UserId, keys};
+use kalamdb_core::server::Server;
+use kalamdb_core::store::{Direction, Image, Partition, Store};
+use kalamdb_core::{MutationId, Result, Seq, SpaceId, UserId, keys};
 use kalamdb_sync::client::Input;
 use kalamdb_sync::wire::{ClientRecord, MESSAGE_BYTES_MAX, read_message};
 
@@ -24,9 +25,9 @@ impl World {
         match self.dice.below(16) {
             0..=3 => self.cut(at),
             4 => {
-                self.count(FaultKind::Delay);
                 let link = self.devices.get(at).and_then(|slot| slot.connection);
                 if let Some(link) = link {
+                    self.count(FaultKind::Delay);
                     if let Some(link) = self.links.get_mut(&link) {
                         link.latency_ms = 2_000;
                     }
@@ -81,6 +82,10 @@ impl World {
             }
             return Ok(());
         }
+        if self.dice.percent(2) {
+            self.plan(0, Event::CrashWriting(at));
+            return Ok(());
+        }
         let is_whole = |record: &ClientRecord| match record {
             ClientRecord::Mutation { total, chunk, .. } => *total == chunk.len() as u64,
             ClientRecord::Ack(_) | ClientRecord::Ping(_) => true,
@@ -93,14 +98,29 @@ impl World {
         Ok(())
     }
 
+    /// A device that has sent something writes on, and crashes before any of that is durable.
+    pub fn crash_writing(&mut self, at: usize) -> Result<Vec<Violation>> {
+        if self.is_settling() {
+            return Ok(Vec::new());
+        }
+        let mut violations = self.write_on(at)?;
+        let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) else { return Ok(violations) };
+        if running.core.persisted_entry() < running.core.status()?.last_mutation {
+            violations.extend(self.crash(at, FaultKind::CrashBehindSent, 0, None)?);
+        }
+        Ok(violations)
+    }
+
     /// The log of a device's user is truncated as far as it may be.
     pub fn truncate_for(&mut self, at: usize) -> Result<Vec<Violation>> {
         let Some(slot) = self.devices.get(at) else { return Ok(Vec::new()) };
         let user = UserId::new(format!("user-{}", slot.user))?;
         let Some(server) = &self.server else { return Ok(Vec::new()) };
         let Some(space) = server.core.find_space(&user)? else { return Ok(Vec::new()) };
-        server.core.truncate_log(space, server.core.position(space)?.seq)?;
-        self.count(FaultKind::LogTruncation);
+        let head = server.core.position(space)?.seq;
+        if has_moved(&server.core, space, head)? {
+            self.count(FaultKind::LogTruncation);
+        }
         self.after_server()
     }
 
@@ -137,18 +157,28 @@ impl World {
 
     fn crash_device(&mut self, at: usize, restore: bool) -> Result<Vec<Violation>> {
         let dice = self.dice.clone();
+        let Some(slot) = self.devices.get(at) else { return Ok(Vec::new()) };
+        let Some(running) = &slot.running else { return Ok(Vec::new()) };
+        let lucky = dice.below(running.store.waiting() as u64 + 1) as usize;
+        let older = if restore && !slot.backups.is_empty() { dice.pick(&slot.backups).cloned() } else { None };
+        let kind = if older.is_some() { FaultKind::Restore } else { FaultKind::DeviceCrash };
+        self.crash(at, kind, lucky, older)
+    }
+
+    /// A device ends; its disk is left with `lucky` of the commits that were not durable, or is an `older` one.
+    fn crash(&mut self, at: usize, kind: FaultKind, lucky: usize, older: Option<Image>) -> Result<Vec<Violation>> {
+        let dice = self.dice.clone();
         let Some(slot) = self.devices.get_mut(at) else { return Ok(Vec::new()) };
         let Some(running) = slot.running.take() else { return Ok(Vec::new()) };
-        let lucky = dice.below(running.store.waiting() as u64 + 1) as usize;
         let disk = running.store.crash(lucky);
-        let older = if restore && !slot.backups.is_empty() { dice.pick(&slot.backups).cloned() } else { None };
         let is_restored = older.is_some();
         slot.disk = older.unwrap_or_else(|| disk.clone());
         if dice.percent(30) {
             slot.backups.push(disk);
         }
         let link = slot.connection.take();
-        self.count(if is_restored { FaultKind::Restore } else { FaultKind::DeviceCrash });
+        self.accounts.shown.remove(&at);
+        self.count(kind);
         self.say(|| format!("device {at} {}", if is_restored { "is restored from a backup" } else { "crashes" }));
         if let Some(link) = link {
             self.lose_link(link, "device crashed")?;
@@ -203,7 +233,6 @@ impl World {
     }
 
     fn jump(&mut self, at: usize) -> Result<Vec<Violation>> {
-        self.count(FaultKind::ClockJump);
         let offset = match self.dice.below(5) {
             0 => YEAR_MS,
             1..=2 => HOUR_MS,
@@ -211,13 +240,14 @@ impl World {
         };
         let back = 2_000 + self.dice.below(10_000) as i64;
         if self.dice.percent(15) {
+            self.count(FaultKind::ClockJump);
             self.server_offset_ms = offset.min(HOUR_MS);
             self.plan(back, Event::ClockBack(None));
             return Ok(Vec::new());
         }
-        if let Some(slot) = self.devices.get_mut(at) {
-            slot.offset_ms = offset;
-        }
+        let Some(slot) = self.devices.get_mut(at).filter(|slot| slot.running.is_some()) else { return Ok(Vec::new()) };
+        slot.offset_ms = offset;
+        self.count(FaultKind::ClockJump);
         self.plan(back, Event::ClockBack(Some(at)));
         self.feed_device(at, Input::Tick)
     }
@@ -228,12 +258,16 @@ impl World {
         let Some(server) = &self.server else { return Ok(Vec::new()) };
         let head = server.core.position(space)?.seq;
         let floor = Seq(self.dice.below(head.0 + 1));
-        server.core.truncate_log(space, floor)?;
-        self.count(FaultKind::LogTruncation);
+        if has_moved(&server.core, space, floor)? {
+            self.count(FaultKind::LogTruncation);
+        }
         self.after_server()
     }
 
     fn go_offline(&mut self, at: usize) -> Result<Vec<Violation>> {
+        if !self.devices.get(at).is_some_and(|slot| slot.wants_online && slot.running.is_some()) {
+            return Ok(Vec::new());
+        }
         self.count(FaultKind::Offline);
         let violations = self.feed_device(at, Input::Stop)?;
         self.work_offline(at);
@@ -248,6 +282,12 @@ impl World {
         let back = 1_000 + self.dice.below(15_000) as i64;
         self.plan(back, Event::Online(at));
     }
+}
+
+/// Truncates a log; whether entries went.
+fn has_moved(server: &Server, space: SpaceId, floor: Seq) -> Result<bool> {
+    let before = server.truncate_log(space, Seq(0))?;
+    Ok(server.truncate_log(space, floor)? > before)
 }
 
 fn last_seq(store: &dyn Store, space: kalamdb_core::SpaceId) -> Result<Seq> {

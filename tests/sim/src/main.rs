@@ -24,6 +24,12 @@ use world::{FaultKind, SETTLE_MS, World};
 
 /// Seeds within which each planted fault must be found.
 const PLANTED_SEEDS: u64 = 200;
+/// On average a seed must have this many transactions …
+const TRANSACTIONS_MIN: u64 = 200;
+/// … and faults, …
+const FAULTS_MIN: u64 = 20;
+/// … if there are so many seeds that an average means something.
+const BUSY_SEEDS: u64 = 20;
 /// Seeds after which progress is told.
 const PROGRESS_SEEDS: u64 = 50;
 
@@ -74,7 +80,14 @@ fn run(seed: u64, bug: Option<Bug>, trace: bool) -> Result<Report> {
     let mut is_stalled = false;
     let mut next_look = world.end_ms;
     let finished = loop {
-        let Some(event) = world.next() else { break Ok(()) };
+        let Some(event) = world.next() else {
+            // Nothing will ever happen any more: whoever is not at rest by now never will be.
+            match world.is_settled() {
+                Ok(is_settled) => is_stalled = !is_settled,
+                Err(error) => break Err(error),
+            }
+            break Ok(());
+        };
         if world.now_ms >= next_look {
             next_look = world.now_ms + 500;
             world.calm();
@@ -152,7 +165,14 @@ fn simulate(args: &Args) -> Result<bool> {
     println!("average: {} transactions and {} faults a seed", total.transactions / count.max(1), faults / count.max(1));
     let transactions = total.transactions;
     println!("sim: seeds={count} transactions={transactions} faults={faults} violations={violations} stalls={stalls}");
-    Ok(violations == 0 && stalls == 0 && transactions > 0)
+    // A few seeds may be quiet; many that are prove too little.
+    let is_busy = count < BUSY_SEEDS || (transactions >= TRANSACTIONS_MIN * count && faults >= FAULTS_MIN * count);
+    if !is_busy {
+        eprintln!(
+            "too little happens: a seed must have {TRANSACTIONS_MIN} transactions and {FAULTS_MIN} faults on average"
+        );
+    }
+    Ok(violations == 0 && stalls == 0 && is_busy)
 }
 
 /// What is wrong with a run.

@@ -3,7 +3,7 @@
 use kalamdb_core::mutation::Mutation;
 use kalamdb_core::server::{Server, TidyLimits};
 use kalamdb_core::store::{Store, WriteBatch};
-use kalamdb_core::{MutationId, Result, SpaceId, UserId};
+use kalamdb_core::{MutationId, Position, Result, SpaceId, UserId};
 use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
 use kalamdb_sync::config::TIMER_MAX_MS;
 use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutput, ServerSession};
@@ -47,6 +47,7 @@ impl World {
             Event::DeviceSideClosed(link) => self.lose_link(link, "closed"),
             Event::Fault => self.fault(),
             Event::Cut(link) => self.cut_link(link),
+            Event::CrashWriting(at) => self.crash_writing(at),
             Event::TruncateFor(at) => self.truncate_for(at),
             Event::ServerRestart => self.restart_server(),
             Event::DeviceRestart(at) => self.restart_device(at),
@@ -82,6 +83,11 @@ impl World {
         }
         let pause = 300 + self.dice.below(4_000) as i64;
         self.plan(pause, Event::Work(at));
+        self.write_on(at)
+    }
+
+    /// Some transactions of a device.
+    pub fn write_on(&mut self, at: usize) -> Result<Vec<Violation>> {
         let now = self.device_now(at);
         let dice = self.dice.clone();
         let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) else { return Ok(Vec::new()) };
@@ -144,8 +150,11 @@ impl World {
     fn purge(&mut self, core: &Server, space: SpaceId) -> Result<Vec<Violation>> {
         let now = self.server_now();
         if self.dice.percent(30) {
-            core.tidy(space, now, TidyLimits { log_entries_kept: self.dice.below(30), tombstones_max: 100 })?;
-            self.count(FaultKind::LogTruncation);
+            let tidied =
+                core.tidy(space, now, TidyLimits { log_entries_kept: self.dice.below(30), tombstones_max: 100 })?;
+            if tidied.log_entries > 0 {
+                self.count(FaultKind::LogTruncation);
+            }
             return self.after_server();
         }
         let (view, _) = core.view(space)?;
@@ -174,13 +183,14 @@ impl World {
         slot.persist_planned = false;
         let Some(running) = &slot.running else { return Ok(Vec::new()) };
         running.store.persist(running.store.waiting());
-        self.note_persisted(at)?;
-        self.feed_device(at, DeviceInput::Wake)
+        let mut violations = self.note_persisted(at)?;
+        violations.extend(self.feed_device(at, DeviceInput::Wake)?);
+        Ok(violations)
     }
 
     /// Notes what a device holds durably from now on.
-    pub fn note_persisted(&mut self, at: usize) -> Result<()> {
-        let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) else { return Ok(()) };
+    pub fn note_persisted(&mut self, at: usize) -> Result<Vec<Violation>> {
+        let Some(running) = self.devices.get(at).and_then(|slot| slot.running.as_ref()) else { return Ok(Vec::new()) };
         let last = running.core.persisted_entry();
         let position = running.core.persisted_position();
         for entry in running.core.sendable(MutationId(0), usize::MAX)? {
@@ -191,8 +201,8 @@ impl World {
                 fate.is_persisted = true;
             }
         }
-        self.accounts.reached.insert(at, (position, position.seq));
-        Ok(())
+        let earlier = self.accounts.reached.insert(at, (position, position.seq));
+        Ok(fallen_back(at, "durable", earlier.map(|(earlier, _)| earlier), position))
     }
 
     fn persist_server(&mut self) -> Result<Vec<Violation>> {
@@ -467,4 +477,12 @@ impl World {
         }
         Ok(violations)
     }
+}
+
+/// G2: within an epoch no copy goes back.
+pub fn fallen_back(at: usize, what: &str, earlier: Option<Position>, now: Position) -> Vec<Violation> {
+    let fell = earlier.filter(|earlier| earlier.epoch == now.epoch && earlier.seq > now.seq);
+    fell.map(|earlier| format!("G2: device {at} went from {what} {} back to {}", earlier.seq, now.seq))
+        .into_iter()
+        .collect()
 }

@@ -29,6 +29,8 @@ pub enum FaultKind {
     Delay,
     ServerCrash,
     DeviceCrash,
+    /// A device crashes after it sent something and before its next write is durable.
+    CrashBehindSent,
     ClockJump,
     LogTruncation,
     Offline,
@@ -53,6 +55,7 @@ pub enum Event {
     DeviceSideClosed(u64),
     Fault,
     Cut(u64),
+    CrashWriting(usize),
     TruncateFor(usize),
     ServerRestart,
     DeviceRestart(usize),
