@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
-use kalamdb_core::SpaceId;
 use kalamdb_core::mutation::TRANSACTION_BYTES_MAX;
 use kalamdb_core::store::CommitId;
+use kalamdb_core::{DeviceId, SpaceId};
 use kalamdb_sync::config::KEEP_ALIVE_MS;
 use kalamdb_sync::server::{Input, Output, ServerSession};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -57,13 +57,14 @@ pub async fn drive(node: Arc<Node>, socket: WebSocket) {
         line,
         socket: Socket::new(socket),
         session,
-        space: None,
+        peer: None,
         read_ahead: 0,
         busy_since: None,
         gate: None,
         is_unreadable: false,
     };
     connection.run().await;
+    connection.log_end();
 }
 
 struct Connection {
@@ -71,7 +72,8 @@ struct Connection {
     line: Arc<Line>,
     socket: Socket,
     session: ServerSession,
-    space: Option<SpaceId>,
+    /// Whose connection it is, once that is known.
+    peer: Option<(SpaceId, DeviceId)>,
     /// Bytes read since the socket last took everything.
     read_ahead: usize,
     busy_since: Option<Instant>,
@@ -84,7 +86,7 @@ struct Connection {
 /// However it ends, the hub forgets it.
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.node.hub.disconnect(&self.line, self.space);
+        self.node.hub.disconnect(&self.line, self.peer.map(|(space, _)| space));
     }
 }
 
@@ -111,6 +113,17 @@ impl Connection {
         }
     }
 
+    /// One line for each connection that ended: users of the server ask why.
+    fn log_end(&self) {
+        let (space, device) = self.peer.map(|(space, device)| (space.to_string(), device.to_string())).unzip();
+        match self.session.failure() {
+            Some(error) => {
+                tracing::info!(space, device, code = error.code(), "a sync connection was ended: {error}");
+            }
+            None => tracing::debug!(space, device, "a sync connection ended"),
+        }
+    }
+
     /// Does what the session wants, as far as the socket takes it.
     fn carry_out(&mut self) {
         while self.socket.writing() == Writing::Idle {
@@ -122,7 +135,8 @@ impl Connection {
                     at_leisure(|| self.feed(verified));
                 }
                 Some(Output::Established(space, device)) => {
-                    self.space = Some(space);
+                    tracing::debug!(%space, %device, "a device connected");
+                    self.peer = Some((space, device));
                     self.node.hub.establish(&self.line, space, device);
                     // What became durable before the hub knew is looked for once.
                     self.feed(Input::Wake);
@@ -187,14 +201,13 @@ impl Connection {
         } else {
             self.feed(Input::Message(message));
         }
-        if self.space.is_some() {
-            self.note_catalog();
+        if let Some((space, _)) = self.peer {
+            self.note_catalog(space);
         }
     }
 
     /// A device may have declared tables: other devices get their definitions.
-    fn note_catalog(&self) {
-        let Some(space) = self.space else { return };
+    fn note_catalog(&self, space: SpaceId) {
         let server = &self.node.server;
         if let Err(error) = self.node.hub.catalog_at(server.catalog().version(), || server.last_commit(space)) {
             tracing::warn!(%space, "new definitions reach other devices only with their next transaction: {error}");

@@ -86,7 +86,7 @@ pub fn import(node: &Node, options: &ImportOptions, progress: &mut dyn FnMut(Pro
         Error::invalid("unknown_column", message)
     })?;
     let user_column = (user_column.id, options.user_column.clone());
-    let mut checker = Checker::new(node, &target, &source)?;
+    let mut checker = Checker::new(node, &target, &source, &options.user_column)?;
     let mut report = |rows, total| progress(Progress { step: Step::Checking, rows, total });
     let total = Batches::new(&source, &target.table, &user_column)?.each(&mut report, |batch| checker.check(batch))?;
     drop(checker);
@@ -95,7 +95,7 @@ pub fn import(node: &Node, options: &ImportOptions, progress: &mut dyn FnMut(Pro
     let mut report = |rows, _| progress(Progress { step: Step::Writing, rows, total: Some(total) });
     let mut last = CommitId(0);
     Batches::new(&source, &target.table, &user_column)?.each(&mut report, |batch| {
-        if let Some(commit) = write(node, &target.table, &source, batch, &mut summary)? {
+        if let Some(commit) = write(node, &target.table, &source, &options.user_column, batch, &mut summary)? {
             last = commit;
         }
         Ok(())
@@ -106,10 +106,17 @@ pub fn import(node: &Node, options: &ImportOptions, progress: &mut dyn FnMut(Pro
 }
 
 /// Writes a batch unless it is there.
-fn write(node: &Node, table: &Table, source: &Source, batch: Batch, summary: &mut Summary) -> Result<Option<CommitId>> {
+fn write(
+    node: &Node,
+    table: &Table,
+    source: &Source,
+    user_column: &Name,
+    batch: Batch,
+    summary: &mut Summary,
+) -> Result<Option<CommitId>> {
     let server = &node.server;
     let space = server.space_of(&batch.user, now())?;
-    let key = source.batch_key(space, table, &batch)?;
+    let key = source.batch_key(space, table, user_column, &batch)?;
     let rows = batch.rows.len() as u64;
     summary.users += u64::from(batch.number == 0);
     if key.find(server)?.is_some() {

@@ -24,7 +24,9 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn every_help_has_examples() {
-    for command in [vec![], vec!["serve"], vec!["sql"], vec!["token", "mint"], vec!["config"]] {
+    for command in
+        [vec![], vec!["serve"], vec!["sql"], vec!["token", "mint"], vec!["config"], vec!["import"], vec!["shell"]]
+    {
         let (code, out, error) = run(&[command.as_slice(), &["--help"]].concat());
         assert_eq!(code, 0, "{command:?}: {error}");
         assert!(out.contains("Examples:"), "{command:?}: {out}");

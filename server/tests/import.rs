@@ -155,6 +155,22 @@ fn what_cannot_be_imported_is_named() {
 }
 
 #[test]
+fn a_file_is_imported_by_one_column_and_by_another() {
+    let place = Place::new();
+    place.admin(
+        "CREATE NAMESPACE app; CREATE USER TABLE app.mails (id INT PRIMARY KEY, sender TEXT, recipient TEXT NOT NULL)",
+    );
+    let file = place.file("mails.csv", "id,sender,recipient\n1,ada,bob\n2,bob,ada\n3,ada,eve\n");
+    assert_eq!(place.import("app.mails", &file, &["--user-column", "sender"]).0, 0);
+    assert_eq!(place.ask("ada", "SELECT id FROM app.mails ORDER BY id"), "[[1],[3]]");
+    let (code, out, error) = place.import("app.mails", &file, &["--user-column", "recipient"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("3 rows"), "{out}");
+    assert_eq!(place.ask("ada", "SELECT id FROM app.mails ORDER BY id"), "[[1],[2],[3]]");
+    assert_eq!(place.ask("eve", "SELECT id FROM app.mails ORDER BY id"), "[[3]]");
+}
+
+#[test]
 fn an_import_that_was_killed_goes_on_where_it_stopped() {
     const ROWS: usize = 60_000;
     const USERS: usize = 7;
@@ -165,18 +181,30 @@ fn an_import_that_was_killed_goes_on_where_it_stopped() {
         writeln!(rows, "{id},user{},{},title {id}", id % USERS, id % 6).expect("a line");
     }
     let file = place.file("notes.csv", &rows);
-    let mut command = kalamdb();
-    command.args(["import", "app.notes", text(&file), "--user-column", "owner", "--data-dir", text(&place.data)]);
-    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
-    let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let writing = lines.map_while(Result::ok).find(|line| line.starts_with("writing"));
-    assert!(writing.is_some(), "it says when it writes");
-    std::thread::sleep(std::time::Duration::from_millis(150));
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    let count = || -> usize {
+        let count = |user| place.ask(&format!("user{user}"), "SELECT COUNT(*) FROM app.notes");
+        (0..USERS).map(|user| count(user).trim_matches(['[', ']']).parse::<usize>().expect("a number")).sum()
+    };
+    // How fast it writes is not known: it is killed a little later each time, until some of the rows are there.
+    let mut kills = 0;
+    while count() == 0 {
+        let mut command = kalamdb();
+        command.args(["import", "app.notes", text(&file), "--user-column", "owner", "--data-dir", text(&place.data)]);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let writing = lines.map_while(Result::ok).find(|line| line.starts_with("writing"));
+        assert!(writing.is_some(), "it says when it writes");
+        std::thread::sleep(std::time::Duration::from_millis(5 * kills));
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+        kills += 1;
+    }
+    let written = count();
+    assert!(written < ROWS, "it was over before the kill number {kills}");
     let (code, out, error) = place.import("app.notes", &file, &BY_OWNER);
     assert_eq!(code, 0, "{error}");
     assert!(out.contains(&format!("for {USERS} users")), "{out}");
+    assert!(out.contains(&format!("{written} were there")), "{out}");
     for user in 0..USERS {
         let expected = (ROWS - user).div_ceil(USERS);
         let distinct = "SELECT COUNT(*), COUNT(DISTINCT id) FROM app.notes";

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use futures_util::{SinkExt, StreamExt};
 use kalamdb_core::catalog::TableOptions;
 use kalamdb_core::codec::Writer;
+use kalamdb_core::mutation::content_hash;
 use kalamdb_core::{DeviceId, Error, ErrorKind, MutationId, Position};
 use kalamdb_sync::wire::{
     ClientRecord, FIRST_MESSAGE_BYTES_MAX, Hello, MESSAGE_BYTES_MAX, PROTOCOL, Record, ServerRecord, read_message,
@@ -227,19 +228,26 @@ async fn malformed_records_of_a_known_device_end_only_its_connection() {
     quiet.insert(1, "kept");
     quiet.sync().await;
     let hash = kalamdb_core::ContentHash::of(b"something else");
+    let mutation =
+        |id, hash, total| encode(&ClientRecord::Mutation { id: MutationId(id), hash, total, chunk: b"junk".to_vec() });
     let bad = [
-        Message::Binary(vec![42, 1, 0].into()),
-        encode(&ClientRecord::Mutation { id: MutationId(1), hash, total: 4, chunk: b"junk".to_vec() }),
-        encode(&ClientRecord::Mutation { id: MutationId(1), hash, total: u64::MAX, chunk: Vec::new() }),
-        encode(&ClientRecord::MutationMore(b"junk".to_vec())),
-        say(hello(&token)),
+        (Message::Binary(vec![42, 1, 0].into()), ErrorKind::Corrupt, "unknown_record"),
+        (mutation(1, hash, 4), ErrorKind::Corrupt, "damaged_mutation"),
+        (mutation(7, content_hash(b"junk"), 4), ErrorKind::Conflict, "mutation_gap"),
+        (mutation(1, hash, u64::MAX), ErrorKind::Quota, "payload_too_large"),
+        (encode(&ClientRecord::MutationMore(b"junk".to_vec())), ErrorKind::Invalid, "no_upload"),
+        (say(hello(&token)), ErrorKind::Invalid, "hello_twice"),
     ];
-    for message in bad {
+    for (message, kind, code) in bad {
         let mut socket = connect(&server).await;
         socket.send(say(hello(&token))).await.expect("it is sent");
         socket.send(message).await.expect("it is sent");
         let all = records(&mut socket).await;
-        assert!(matches!(all.last(), Some(ServerRecord::Error { is_fatal: true, .. })), "{all:?}");
+        let Some(ServerRecord::Error { error, is_fatal: true }) = all.last() else {
+            panic!("{code}: a fatal error was expected, not {all:?}")
+        };
+        assert_eq!((error.kind(), error.code()), (kind, code), "{error:?}");
+        assert!(error.message().len() > 20, "{error:?}");
     }
     quiet.insert(2, "still there");
     quiet.sync().await;

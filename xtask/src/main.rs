@@ -62,7 +62,7 @@ enum Task {
 
 #[derive(Args)]
 struct TestArgs {
-    /// Add the long suites: hundreds of kill -9 runs, long property tests, 1000 seeds, planted bugs, the demo
+    /// Add the long suites: hundreds of kill -9 runs, a long differential test, 1000 seeds, planted bugs, the demo
     #[arg(long)]
     full: bool,
 }

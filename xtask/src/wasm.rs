@@ -39,6 +39,14 @@ pub fn sql() -> Result<()> {
     process::run(&mut cargo(&["check", "-p", "kalamdb-sql"])?)
 }
 
+/// Builds sql with DataFusion to machine code.
+///
+/// # Errors
+/// When it does not build.
+pub fn sql_build() -> Result<()> {
+    process::run(&mut cargo(&["build", "-p", "kalamdb-sql"])?)
+}
+
 /// Cargo with the C compiler and archiver for the target, and with the compiler that has a standard library for it.
 fn cargo(args: &[&str]) -> Result<Command> {
     let tools = clang::for_wasm().context("no clang that compiles for wasm32; see `cargo xtask doctor`")?;

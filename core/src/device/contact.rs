@@ -248,7 +248,7 @@ impl Device {
         waiting.iter().for_each(|entry| entry.save(&mut batch));
         copier.outbox_empty = waiting.is_empty();
         copier.rebuild(&waiting, &mut batch)?;
-        identity.device = DeviceId(self.entropy.random());
+        identity.device = self.fork_id(identity.device, &waiting);
         identity.last = MutationId(waiting.len() as u64);
         identity.save(&mut batch);
         let commit = self.store.commit(batch)?;
@@ -266,6 +266,17 @@ fn fate_unknown() -> Error {
     let message = "the write was sent before this database was restored or copied, and the server no longer knows its \
                    answer: look whether it took effect, and write again if not";
     Error::conflict("fate_unknown", message)
+}
+
+impl Device {
+    /// The next id of a database. It follows from the id before and from the first write that will be sent under it:
+    /// of two copies of a database that both have that write, the server decides it once.
+    fn fork_id(&self, id: DeviceId, waiting: &[OutboxEntry]) -> DeviceId {
+        match waiting.first() {
+            Some(first) => DeviceId(ContentHash::of(&[&id.0[..], &first.hash.0].concat()).0),
+            None => DeviceId(self.entropy.random()),
+        }
+    }
 }
 
 /// For each local table: its number and those of its columns on the server.

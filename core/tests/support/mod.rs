@@ -14,6 +14,13 @@ use kalamdb_core::{DeviceNumber, Entropy, MutationId, Now, Position, Result, Seq
 #[derive(Default)]
 pub struct Counting(AtomicU64);
 
+impl Counting {
+    /// Others than those of a smaller number, for the next billion.
+    pub fn from(number: u64) -> Counting {
+        Counting(AtomicU64::new(number << 30))
+    }
+}
+
 impl Entropy for Counting {
     fn random(&self) -> [u8; 16] {
         let number = u128::from(self.0.fetch_add(1, Ordering::Relaxed) + 1);

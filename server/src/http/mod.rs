@@ -5,12 +5,14 @@ pub mod json;
 pub mod sql;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use kalamdb_core::{Error, Result};
@@ -30,7 +32,24 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/readyz", get(readyz))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(log))
         .with_state(node)
+}
+
+/// One line for each request; its body and its token stay out of it.
+async fn log(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let start = Instant::now();
+    let response = next.run(request).await;
+    let (status, ms) = (response.status(), start.elapsed().as_millis() as u64);
+    if status.is_server_error() {
+        tracing::warn!(%method, path, status = status.as_u16(), ms, "a request failed");
+    } else if status.is_client_error() {
+        tracing::info!(%method, path, status = status.as_u16(), ms, "a request was refused");
+    } else {
+        tracing::debug!(%method, path, status = status.as_u16(), ms, "a request");
+    }
+    response
 }
 
 /// The process is alive.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kalamdb_core::server::Server;
 use kalamdb_core::store::MemoryStore;
-use kalamdb_core::{ContentHash, Error, Result, SpaceId, UserId};
+use kalamdb_core::{ContentHash, Error, Name, Result, SpaceId, UserId};
 
 use super::batches::Batch;
 use super::source::Source;
@@ -18,20 +18,21 @@ pub(super) struct Checker<'a> {
     node: &'a Node,
     target: &'a Target,
     source: &'a Source,
+    user_column: &'a Name,
     empty: (Arc<Server>, SpaceId),
     /// A hash of user and key of each row: a key that comes twice is found before anything is written.
     keys: HashSet<[u8; 16]>,
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(node: &'a Node, target: &'a Target, source: &'a Source) -> Result<Checker<'a>> {
+    pub fn new(node: &'a Node, target: &'a Target, source: &'a Source, user_column: &'a Name) -> Result<Checker<'a>> {
         let server = Server::open(Arc::new(MemoryStore::new()), Arc::new(SystemEntropy))?;
         server.change_catalog(|catalog| {
             *catalog = target.catalog.clone();
             Ok(())
         })?;
         let space = server.space_of(&UserId::new("nobody")?, now())?;
-        Ok(Checker { node, target, source, empty: (Arc::new(server), space), keys: HashSet::new() })
+        Ok(Checker { node, target, source, user_column, empty: (Arc::new(server), space), keys: HashSet::new() })
     }
 
     /// Tries a batch, unless an earlier run has written it.
@@ -42,7 +43,7 @@ impl<'a> Checker<'a> {
         };
         let mut transaction = match space {
             Some(space) => {
-                let key = self.source.batch_key(space, &self.target.table, &batch)?;
+                let key = self.source.batch_key(space, &self.target.table, self.user_column, &batch)?;
                 if key.find(&self.node.server)?.is_some() {
                     return Ok(());
                 }

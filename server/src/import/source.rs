@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kalamdb_core::{ContentHash, Error, Result, SpaceId, Table};
+use kalamdb_core::{ContentHash, Error, Name, Result, SpaceId, Table};
 use kalamdb_sql::import::{
     CsvReader, InferredColumn, NdjsonReader, ParquetReader, RowReader, infer_csv, infer_ndjson, infer_parquet,
 };
@@ -115,8 +115,9 @@ impl Source {
     }
 
     /// The mark of a batch.
-    pub fn batch_key(&self, space: SpaceId, table: &Table, batch: &Batch) -> Result<RequestKey> {
-        let key = [b"import".as_slice(), &self.hash.0, &table.id.0.to_be_bytes(), &batch.number.to_be_bytes()].concat();
+    pub fn batch_key(&self, space: SpaceId, table: &Table, user_column: &Name, batch: &Batch) -> Result<RequestKey> {
+        let (table, number) = (table.id.0.to_be_bytes(), batch.number.to_be_bytes());
+        let key = [b"import".as_slice(), &self.hash.0, &table, &number, user_column.as_str().as_bytes()].concat();
         RequestKey::new(space, &key, self.options.null.as_bytes())
     }
 }

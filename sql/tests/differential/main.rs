@@ -1,8 +1,10 @@
-//! The direct path against DataFusion: random tables, rows and queries; the results must be equal.
+//! The direct path against DataFusion, twice: over rows of its own, and over the scans of core as sessions use it.
+//! Random tables, rows and queries; the results must be equal.
 //!
 //! `KALAMDB_LONG=1` runs thousands of cases, `KALAMDB_SEED=n` one table again.
 
 mod arrays;
+mod engine;
 mod oracle;
 mod queries;
 mod random;
@@ -10,6 +12,7 @@ mod tables;
 
 use kalamdb_core::value::Datum;
 use kalamdb_core::{Type, Value};
+use kalamdb_sql::StatementResult;
 use kalamdb_sql::direct::{DirectPlan, Scope, translate};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::GenericDialect;
@@ -45,7 +48,9 @@ fn direct_path_and_datafusion_agree() {
         for _ in 0..QUERIES_PER_TABLE {
             let case = Case::random(&made, &mut random);
             all += 1;
-            match agree(&made, &case, |case| runtime.block_on(oracle.answer(case))) {
+            let theirs = |case: &Case| runtime.block_on(oracle.answer(case));
+            let handed_over = |case: &Case| runtime.block_on(engine::answers(&made, case));
+            match agree(&made, &case, theirs, handed_over) {
                 Ok(direct) => answered += usize::from(direct),
                 Err(failure) => failures.push(format!("seed {seed}: {failure}")),
             }
@@ -58,8 +63,14 @@ fn direct_path_and_datafusion_agree() {
 }
 
 /// Whether core answers the query at all; if it does, DataFusion's answer must be the same.
-fn agree(made: &Made, case: &Case, oracle: impl FnOnce(&Case) -> Result<Answer, String>) -> Result<bool, String> {
-    let Some((plan, parameters)) = planned(made, case) else { return Ok(false) };
+fn agree(
+    made: &Made,
+    case: &Case,
+    oracle: impl FnOnce(&Case) -> Result<Answer, String>,
+    handed_over: impl FnOnce(&Case) -> kalamdb_core::Result<[StatementResult; 2]>,
+) -> Result<bool, String> {
+    let Some((plan, parameters)) = planned(made, &case.direct, case) else { return Ok(false) };
+    assert!(planned(made, &engine::handed_over(case), case).is_none(), "core answers what it should hand over");
     let explain = |what: String| {
         let Case { direct, oracle, parameters, .. } = case;
         let (plan, table) = (plan.plan().explain(), made.describe());
@@ -71,21 +82,31 @@ fn agree(made: &Made, case: &Case, oracle: impl FnOnce(&Case) -> Result<Answer, 
     if columns != expected.columns {
         return Err(explain(format!("core has columns {columns:?}\nDataFusion has {:?}", expected.columns)));
     }
-    let (mut mine, mut theirs) = (rows.to_values(), expected.rows);
-    if !case.ordered {
+    let mine = rows.to_values();
+    if !same(&mine, &expected.rows, case.ordered) {
+        return Err(explain(format!("core gives {mine:?}\nDataFusion gives {:?}", expected.rows)));
+    }
+    let [direct, engine] = handed_over(case).map_err(|error| explain(format!("in a session: {error:?}")))?;
+    let is_same = direct.columns == engine.columns && same(&mine, &direct.rows, case.ordered);
+    if !is_same || !same(&mine, &engine.rows, case.ordered) {
+        return Err(explain(format!("a session gives {direct:?}\nhanded over {engine:?}")));
+    }
+    Ok(true)
+}
+
+fn same(mine: &[Vec<Value>], theirs: &[Vec<Value>], is_ordered: bool) -> bool {
+    let (mut mine, mut theirs) = (mine.to_vec(), theirs.to_vec());
+    if !is_ordered {
         mine.sort_by(|a, b| exact_first(a, b));
         theirs.sort_by(|a, b| exact_first(a, b));
     }
     let same_row = |(a, b): (&Vec<Value>, &Vec<Value>)| a.iter().zip(b).all(|(a, b)| close(a, b));
-    if mine.len() == theirs.len() && mine.iter().zip(&theirs).all(same_row) {
-        return Ok(true);
-    }
-    Err(explain(format!("core gives {mine:?}\nDataFusion gives {theirs:?}")))
+    mine.len() == theirs.len() && mine.iter().zip(&theirs).all(same_row)
 }
 
-fn planned(made: &Made, case: &Case) -> Option<(DirectPlan, Vec<Value>)> {
-    let statement = Parser::parse_sql(&GenericDialect {}, &case.direct).expect("the query parses").remove(0);
-    let Statement::Query(query) = statement else { panic!("{} is no query", case.direct) };
+fn planned(made: &Made, sql: &str, case: &Case) -> Option<(DirectPlan, Vec<Value>)> {
+    let statement = Parser::parse_sql(&GenericDialect {}, sql).expect("the query parses").remove(0);
+    let Statement::Query(query) = statement else { panic!("{sql} is no query") };
     let scope = Scope { catalog: made.space.catalog(), namespace: "app", wildcard: &[] };
     let plan = translate(&scope, &query)?;
     let parameters = plan.bind(&case.parameters)?;

@@ -27,6 +27,8 @@ pub(super) struct Live {
     pub(super) incoming: Incoming,
     /// Whether this device needs a new id once it has caught up.
     pub is_forked: bool,
+    /// Whether the copy has caught up once with what the server had.
+    is_settled: bool,
     /// The last transaction that the server is known to have.
     pub(super) head: Seq,
     /// The last mutation that was sent.
@@ -62,6 +64,7 @@ impl Live {
             schema_error: None,
             incoming: Incoming::new(&welcome),
             is_forked: welcome.is_forked,
+            is_settled: false,
             head: welcome.head.seq,
             sent: welcome.last,
             ahead: VecDeque::new(),
@@ -229,8 +232,15 @@ impl Live {
             return Ok(());
         }
         self.acknowledge(device, packer, now);
+        let is_caught_up = self.incoming.is_idle() && device.position().seq >= self.head;
+        if is_caught_up && !self.is_settled {
+            self.is_settled = true;
+            // What the server had decided by the Welcome came with its answers. What waits all the same was decided when
+            // this copy had another id, and no answer will come.
+            let first = device.first_pending()?;
+            self.is_forked |= first.is_some_and(|first| first <= self.welcome.last);
+        }
         if self.is_forked {
-            let is_caught_up = self.incoming.is_idle() && device.position().seq >= self.head;
             if !is_caught_up {
                 return Ok(());
             }

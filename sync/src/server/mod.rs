@@ -119,6 +119,7 @@ pub struct ServerSession {
     packer: Packer,
     opened: Now,
     heard: Now,
+    failure: Option<Error>,
 }
 
 impl ServerSession {
@@ -131,6 +132,7 @@ impl ServerSession {
             packer: Packer::default(),
             opened: now,
             heard: now,
+            failure: None,
         }
     }
 
@@ -153,6 +155,11 @@ impl ServerSession {
     /// Whether the session has ended; nothing it is fed matters any more.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    /// Why the session ended, if it was for a fault: the device was told, the log may be.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
     }
 
     /// Takes note of what happened.
@@ -381,7 +388,8 @@ impl ServerSession {
 
     fn fail(&mut self, error: Error) {
         if !self.is_closed() {
-            self.packer.push(&ServerRecord::Error { error, is_fatal: true });
+            self.packer.push(&ServerRecord::Error { error: error.clone(), is_fatal: true });
+            self.failure = Some(error);
             self.close();
         }
     }

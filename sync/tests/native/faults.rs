@@ -57,6 +57,15 @@ async fn a_restarted_server_is_found_again_and_loses_nothing() {
     assert_eq!(other.notes().len(), 10);
 }
 
+/// Text that does not compress and is larger than any single read of the proxy, so that cuts fall inside transactions.
+fn noise(mut seed: u64) -> String {
+    let mut letter = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b' ' + ((seed >> 33) % 94) as u8)
+    };
+    (0..3000).map(|_| letter()).collect()
+}
+
 #[tokio::test]
 async fn connections_cut_in_mid_transaction_lose_and_double_nothing() {
     let server = TestServer::start().await;
@@ -65,19 +74,11 @@ async fn connections_cut_in_mid_transaction_lose_and_double_nothing() {
     writer.online().await;
     let reader = Client::new("ada", &proxy.url());
     reader.online().await;
-    // Incompressible, and larger than any single read of the proxy, so that cuts fall inside transactions.
-    let title = |mut seed: u64| -> String {
-        let mut letter = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            char::from(b' ' + ((seed >> 33) % 94) as u8)
-        };
-        (0..3000).map(|_| letter()).collect()
-    };
     for round in 0..12 {
         let cuts = proxy.cuts();
         proxy.cut_after(500 + round * 400);
-        writer.insert(round, &title(round as u64));
-        reader.insert(100 + round, &title(100 + round as u64));
+        writer.insert(round, &noise(round as u64));
+        reader.insert(100 + round, &noise(100 + round as u64));
         eventually("the cut", || proxy.cuts() > cuts).await;
         proxy.cut_after(i64::MAX);
         reader.synced().await;
@@ -86,6 +87,37 @@ async fn connections_cut_in_mid_transaction_lose_and_double_nothing() {
     reader.synced().await;
     assert_eq!(reader.notes(), writer.notes());
     assert_eq!(reader.notes().len(), 24);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_cut_off_goes_on_where_it_was() {
+    let server = TestServer::start().await;
+    let writer = Client::new("ada", &server.url());
+    writer.online().await;
+    for id in 0..2_200 {
+        writer.insert(id, &noise(id as u64));
+    }
+    writer.synced().await;
+    let proxy = Proxy::start(server.address).await;
+    let whole = Client::new("ada", &proxy.url());
+    let all = 1 << 30;
+    proxy.cut_after(all);
+    whole.online().await;
+    let bytes = all - proxy.left();
+
+    let reader = Client::new("ada", &proxy.url());
+    let cuts = proxy.cuts();
+    proxy.cut_after(bytes * 2 / 3);
+    reader.connection.start();
+    eventually("the cut", || proxy.cuts() > cuts).await;
+    let staged = || reader.device.status().expect("a status").staging.map_or(0, |staging| staging.blocks);
+    assert!(staged() > 2, "{} blocks are there", staged());
+    assert!(reader.notes().is_empty(), "a snapshot shows whole or not at all");
+    proxy.cut_after(all);
+    reader.synced().await;
+    assert_eq!(reader.notes(), writer.notes());
+    let rest = all - proxy.left();
+    assert!(rest < bytes * 2 / 3, "{rest} of {bytes} bytes came after two thirds had come");
 }
 
 /// Accepts one connection after the other and answers the first message with `answer`.

@@ -37,6 +37,11 @@ impl Proxy {
         self.budget.store(bytes, Ordering::SeqCst);
     }
 
+    /// Bytes that may still go before the cut.
+    pub fn left(&self) -> i64 {
+        self.budget.load(Ordering::SeqCst)
+    }
+
     /// Connections cut so far.
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::SeqCst)
