@@ -35,7 +35,7 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
             Some(DataFusionError::SchemaError(schema, _)) => from_schema(schema),
             _ => Error::invalid("invalid_query", lower(&error.strip_backtrace())),
         },
-        _ => Error::internal("engine_error", lower(&error.strip_backtrace())),
+        root => Error::internal("engine_error", lower(&root.strip_backtrace())),
     }
 }
 

@@ -29,7 +29,7 @@ impl Engine {
                 vec![row("logical plan", optimized.display_indent().to_string()), row("physical plan", shown)]
             }
             ExplainMode::Analyze => {
-                let (_, rows) = self.collect(physical.clone()).await?;
+                let (_, rows) = self.collect(&plan, physical.clone()).await?;
                 let shown = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
                 vec![row("physical plan", shown), row("rows", rows.len().to_string())]
             }

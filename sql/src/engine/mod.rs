@@ -11,6 +11,7 @@ mod filter;
 mod functions;
 mod literals;
 mod order;
+mod origin;
 mod scan;
 mod sequential;
 mod system;
@@ -29,11 +30,13 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as SqlStatement;
 use futures::StreamExt;
-use kalamdb_core::{Now, Result, Value, View};
+use kalamdb_core::{Now, Result, Type, Value, View};
 use sqlparser::ast;
 
 use crate::backend::Backend;
@@ -43,6 +46,7 @@ use crate::reader::Answer;
 use arrow::{read_batch, result_columns, scalar};
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
 use errors::from_datafusion;
+use types::is_kept_as_text;
 
 /// Most memory of one query, its result included.
 pub const QUERY_BYTES_MAX: usize = 256 << 20;
@@ -78,7 +82,7 @@ impl Engine {
             .with_catalog_list(Arc::new(SpaceCatalogs::new(slot.clone())))
             .with_scalar_functions(functions)
             .with_analyzer_rules(rules)
-            .with_physical_optimizer_rule(Arc::new(sequential::OnePartition))
+            .with_physical_optimizer_rules(physical_rules())
             .with_type_planner(Arc::new(types::SqlTypes))
             .build();
         Ok(Engine { backend, state, slot })
@@ -91,7 +95,7 @@ impl Engine {
     pub async fn query(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
         let plan = self.plan(view, query, params, now).await?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        self.collect(physical).await
+        self.collect(&plan, physical).await
     }
 
     /// The logical plan of a query with its parameters filled in.
@@ -119,11 +123,15 @@ impl Engine {
         plan.with_param_values(ParamValues::List(values)).map_err(from_datafusion)
     }
 
-    async fn collect(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Answer> {
+    /// The result of a physical plan for `logical`.
+    async fn collect(&self, logical: &LogicalPlan, plan: Arc<dyn ExecutionPlan>) -> Result<Answer> {
         let context = self.state.task_ctx();
         let result = MemoryConsumer::new("result").register(context.memory_pool());
         let mut stream = execute_stream(plan, context.clone()).map_err(from_datafusion)?;
-        let columns = result_columns(&stream.schema());
+        let mut columns = result_columns(&stream.schema());
+        for (at, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.ty == Type::Text) {
+            column.ty = origin::stored_type(logical, at).filter(|ty| is_kept_as_text(*ty)).unwrap_or(Type::Text);
+        }
         let mut rows = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(from_datafusion)?;
@@ -133,6 +141,17 @@ impl Engine {
         }
         Ok((columns, rows))
     }
+}
+
+/// DataFusion's own rules but one, and one partition at the end.
+///
+/// The logical plan reads no column in vain already, and swapping projections in the physical plan fails for some
+/// filters over an ordered scan with a limit ("input field name … does not match with the projection expression …").
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::default().rules;
+    rules.retain(|rule| rule.name() != "ProjectionPushdown");
+    rules.push(Arc::new(sequential::OnePartition));
+    rules
 }
 
 fn config() -> SessionConfig {

@@ -46,6 +46,11 @@ pub fn arrow_field(name: &str, ty: Type, nullable: bool) -> Field {
     }
 }
 
+/// Whether Arrow knows values of the type as text only.
+pub fn is_kept_as_text(ty: Type) -> bool {
+    marker(ty).is_some()
+}
+
 fn marker(ty: Type) -> Option<&'static str> {
     match ty {
         Type::Uuid => Some("UUID"),
