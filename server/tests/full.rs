@@ -3,7 +3,6 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used)]
 
-#[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use std::time::{Duration, Instant};
