@@ -107,7 +107,10 @@ fn refused(kind: &ErrorKind) -> Error {
         ErrorKind::InvalidAudience => {
             Error::unauthorized("token_audience", "the token names an audience: it was made for somebody else")
         }
-        other => Error::unauthorized("token_invalid", format!("the token is damaged: {other:?}").to_lowercase()),
+        _ => Error::unauthorized(
+            "token_invalid",
+            "the token is no JWT or was cut off: copy it whole, or make one with `kalamdb token mint`",
+        ),
     }
 }
 

@@ -31,8 +31,10 @@ impl Endpoint {
         if url.starts_with("https://") {
             return Err(bad("the command line speaks HTTP without TLS only: connect on the server's machine"));
         }
-        let rest = url.strip_prefix("http://").ok_or_else(|| bad("it begins with http://"))?;
-        let authority = rest.trim_end_matches('/');
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("ws://"));
+        let rest = rest.ok_or_else(|| bad("it begins with http://"))?.trim_end_matches('/');
+        // The address of sync is one of the same server.
+        let authority = rest.strip_suffix("/v1/sync").unwrap_or(rest);
         if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
             return Err(bad("it has a host and a port only"));
         }

@@ -1,11 +1,13 @@
 //! What all parts of a running server share.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kalamdb_core::server::Server;
 use kalamdb_core::store::StoreListener;
 use kalamdb_core::{Error, Result};
+use kalamdb_store_native::MARKER_FILE;
 use kalamdb_store_native::rocks::{self, RocksOptions};
 use tokio::sync::Semaphore;
 
@@ -45,6 +47,7 @@ impl Node {
     /// Kind `retry` if another process has it open, `invalid` if it cannot be used, `corrupt` if it is damaged.
     pub fn open(settings: Settings) -> Result<Arc<Node>> {
         let entropy = SystemEntropy::open()?;
+        refuse_store(&settings.data_dir)?;
         let hub = Arc::new(Hub::default());
         let listener: StoreListener = {
             let hub = hub.clone();
@@ -115,4 +118,14 @@ pub fn secret(settings: &Settings) -> Result<Secret> {
         (None, Some(path)) => Secret::read(path),
         (None, None) => Secret::read_or_make(&settings.data_dir.join(SECRET_FILE)),
     }
+}
+
+/// Refuses a directory that is itself a database, of a device.
+fn refuse_store(data_dir: &Path) -> Result<()> {
+    if !data_dir.join(MARKER_FILE).exists() {
+        return Ok(());
+    }
+    let message =
+        format!("`{}` is a device's database, not a server's data: name another directory", data_dir.display());
+    Err(Error::invalid("not_a_data_dir", message))
 }

@@ -134,6 +134,46 @@ fn settings_are_layered_shown_and_checked() {
 }
 
 #[test]
+fn what_says_two_things_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let sql = |more: &[&str]| refused(&[&["sql", "-c", "SELECT 1"], more].concat());
+    let (url, token) = (["--url", "http://127.0.0.1:1"], ["--token", "t"]);
+    let error = sql(&[&url[..], &token[..], &["--as", "bob"]].concat());
+    assert!(error.contains("`--token` and `--as`"), "{error}");
+    let error = sql(&[&url[..], &token[..], &["--data-dir", text(&data)]].concat());
+    assert!(error.contains("`--data-dir`"), "{error}");
+    let error = sql(&url);
+    assert!(error.contains("give `--token`"), "{error}");
+    let error = sql(&["--as", "bob", "--data-dir", text(&data)]);
+    assert!(error.contains("does not exist") && error.contains("--url"), "{error}");
+    // What stands on the command line goes before the environment.
+    let mut command = kalamdb();
+    command.args(["sql", "-c", "SELECT 1", "--as", "bob", "--data-dir", text(&data)]);
+    command.env("KALAMDB_URL", "http://127.0.0.1:1").env("KALAMDB_TOKEN", "t");
+    let (code, _, error) = read(command.output().expect("it runs"));
+    assert_ne!(code, 0);
+    assert!(error.contains("does not exist"), "{error}");
+}
+
+#[test]
+fn a_directory_of_a_device_and_a_filter_that_logs_nothing_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("device");
+    let device = data.clone();
+    kalamdb_store_native::open_store(kalamdb_store_native::StoreKind::Redb, &device, None)
+        .and_then(|store| store.close())
+        .expect("a device's store");
+    let error = refused(&["serve", "--listen", "127.0.0.1:0", "--data-dir", text(&data)]);
+    assert!(error.contains("device's database"), "{error}");
+    assert!(!data.join("token.secret").exists(), "nothing is left there");
+    let config = folder.path().join("kalamdb.toml");
+    fs::write(&config, "log = \"debgu\"\n").expect("a file");
+    let error = refused(&["serve", "--listen", "127.0.0.1:0", "--config", text(&config)]);
+    assert!(error.contains("`debgu` is no level"), "{error}");
+}
+
+#[test]
 fn a_token_is_minted_from_a_secret_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let secret = folder.path().join("secret");

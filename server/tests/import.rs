@@ -75,6 +75,9 @@ fn every_value_of_the_user_column_is_a_user() {
     let place = Place::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/planes.csv");
     let more = ["--user-column", "manufacturer", "--null", "NA", "--create", "--primary-key", "tailnum"];
+    fs::remove_dir(&place.data).expect("it is empty");
+    let error = place.refused("app.planes", &data, &more[..4]);
+    assert!(error.contains("--create --primary-key"), "{error}");
     let (code, out, error) = place.import("app.planes", &data, &more);
     assert_eq!(code, 0, "{error}");
     assert!(out.starts_with("app.planes: 3322 rows written for 35 users, "), "{out}");
@@ -84,6 +87,9 @@ fn every_value_of_the_user_column_is_a_user() {
     assert_eq!(code, 0, "{error}");
     assert!(out.starts_with("app.planes: 0 rows written for 35 users, 3322 were there, "), "{out}");
     assert_eq!(place.ask("BOEING", "SELECT COUNT(*) FROM app.planes"), "[[1630]]");
+    let other = [&more[..5], &["--primary-key", "model"]].concat();
+    let error = place.refused("app.planes", &data, &other);
+    assert!(error.contains("the primary key tailnum"), "{error}");
 }
 
 #[test]

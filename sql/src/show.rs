@@ -25,7 +25,7 @@ pub fn run(view: &View, backend: &dyn Backend, show: &Show) -> Result<StatementR
             let wanted = |of: &str| namespace.as_ref().is_none_or(|namespace| namespace.as_str() == of);
             let mut rows: Vec<Vec<Value>> = view
                 .catalog()
-                .tables()
+                .named_tables()
                 .filter(|table| wanted(table.namespace.as_str()))
                 .map(|table| vec![Value::text(table.namespace.as_str()), Value::text(table.name.as_str())])
                 .collect();

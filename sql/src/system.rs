@@ -145,8 +145,8 @@ impl SystemTable {
     pub fn rows(self, catalog: &Catalog, backend: &dyn Backend) -> Result<Vec<Vec<Value>>> {
         match self {
             SystemTable::Namespaces => Ok(namespaces(catalog)),
-            SystemTable::Tables => Ok(catalog.tables().map(|table| table_row(table)).collect()),
-            SystemTable::Columns => Ok(catalog.tables().flat_map(|table| column_rows(table)).collect()),
+            SystemTable::Tables => Ok(catalog.named_tables().map(|table| table_row(table)).collect()),
+            SystemTable::Columns => Ok(catalog.named_tables().flat_map(|table| column_rows(table)).collect()),
             SystemTable::StorageLocations => storage_locations(catalog, backend),
             other => backend.system_rows(other),
         }

@@ -18,7 +18,8 @@ use crate::failure::{damaged, is_full, unreadable, write_failed};
 
 /// The layout that this version writes and the newest that it reads.
 const FORMAT_VERSION: u32 = 1;
-const MARKER: &str = "KALAMDB";
+/// The file that marks a directory as a store, and says of which engine.
+pub const MARKER: &str = "KALAMDB";
 const MARKER_NEW: &str = "KALAMDB.new";
 const LOCK: &str = "KALAMDB.lock";
 const MAGIC: &str = "kalamdb-store";

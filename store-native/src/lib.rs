@@ -36,4 +36,5 @@ pub mod rocks;
 #[cfg(feature = "sled")]
 pub mod sled;
 
+pub use directory::MARKER as MARKER_FILE;
 pub use kind::{StoreKind, open_store};

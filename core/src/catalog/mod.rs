@@ -56,6 +56,14 @@ impl Catalog {
         self.tables.values().filter(|table| !table.dropped)
     }
 
+    /// The tables that have their name: on a device, a local table may keep it from one of the server's.
+    pub fn named_tables(&self) -> impl Iterator<Item = &Arc<Table>> + '_ {
+        let has_name = |table: &&Arc<Table>| {
+            self.names.get(&(table.namespace.clone(), table.name.clone())).is_some_and(|id| *id == table.id)
+        };
+        self.tables().filter(has_name)
+    }
+
     /// Every table, dropped ones included.
     pub fn all_tables(&self) -> impl Iterator<Item = &Arc<Table>> + '_ {
         self.tables.values()
@@ -86,6 +94,11 @@ impl Catalog {
         match self.tables.get(&id) {
             Some(table) if !table.dropped => Ok(table),
             Some(table) => Err(Error::invalid("unknown_table", format!("table `{}` was dropped", table.full_name()))),
+            None if id >= TableId::LOCAL_FIRST => {
+                let message = "the table was made on the device and dropped there before the server knew it: write to the \
+                               table that is there now";
+                Err(Error::invalid("unknown_table", message))
+            }
             None => Err(unknown_table(&format!("number {id}"))),
         }
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use kalamdb_core::{Error, Name, Result};
 
-use super::{DataArgs, on_data, print_line};
+use super::{Absent, DataArgs, on_data, print_line};
 use crate::import::{ImportFormat, ImportOptions, Progress, SourceOptions, Step, import};
 
 /// How often progress is told where there is no terminal.
@@ -33,7 +33,7 @@ pub(super) struct ImportArgs {
     /// The column whose values are users
     #[arg(long, value_name = "COLUMN")]
     user_column: String,
-    /// Create the table if it is missing, with the columns of the file
+    /// Create the table if it is missing, with the columns of the file; needs --primary-key
     #[arg(long, requires = "primary_key")]
     create: bool,
     /// Columns of the primary key of a created table
@@ -67,7 +67,11 @@ pub(super) fn run(args: ImportArgs) -> Result<()> {
     };
     let began = Instant::now();
     let mut display = Display::new();
-    let summary = on_data(args.data, |node| import(node, &options, &mut |progress| display.show(progress)));
+    let absent = match args.create {
+        true => Absent::Make,
+        false => Absent::Refuse(", or make it and the table with `--create --primary-key COLUMN`"),
+    };
+    let summary = on_data(args.data, absent, |node| import(node, &options, &mut |progress| display.show(progress)));
     display.end();
     let summary = summary?;
     let present = if summary.present > 0 { format!(", {} were there", summary.present) } else { String::new() };

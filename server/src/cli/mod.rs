@@ -102,12 +102,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Opens a data directory that exists and closes it in order behind `work`.
-fn on_data<T>(data: DataArgs, work: impl FnOnce(&Node) -> Result<T>) -> Result<T> {
+/// What to do where there is no data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    Make,
+    /// With this advice.
+    Refuse(&'static str),
+}
+
+/// Opens a data directory and closes it in order behind `work`.
+fn on_data<T>(data: DataArgs, absent: Absent, work: impl FnOnce(&Node) -> Result<T>) -> Result<T> {
     let settings = data.settings(None)?;
-    if !settings.data_dir.is_dir() {
+    if let Absent::Refuse(advice) = absent
+        && !settings.data_dir.is_dir()
+    {
         let message = format!(
-            "data directory `{}` does not exist: name one with `--data-dir`, or a running server with `--url`",
+            "data directory `{}` does not exist: name one with `--data-dir`{advice}",
             settings.data_dir.display()
         );
         return Err(Error::invalid("no_data_dir", message));

@@ -2,11 +2,14 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use std::io::IsTerminal;
+
 use clap::Args;
 use kalamdb_core::{Error, Result};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{DataArgs, block_on, print_line};
 use crate::auth::{Claims, expiry};
@@ -95,12 +98,23 @@ fn require_loopback(listen: &str) -> Result<()> {
 }
 
 fn start_log(settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| {
-        let message = format!("setting `log` is `{}` ({error}): use a filter such as `info`", settings.log);
+    let wrong = |why: &str| {
+        let message = format!(
+            "setting `log` is `{}` ({why}): use off, error, warn, info, debug or trace, or a filter such as \
+             `info,kalamdb_server=debug`",
+            settings.log
+        );
         Error::invalid("invalid_setting", message)
-    })?;
+    };
+    // A bare word that is no level would be taken for the name of a module, and nothing would be logged.
+    let words = settings.log.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    if let Some(word) = words.into_iter().find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(wrong(&format!("`{word}` is no level")));
+    }
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| wrong(&error.to_string()))?;
     // Standard output belongs to what `--dev` announces.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

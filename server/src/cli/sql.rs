@@ -5,7 +5,7 @@ use kalamdb_core::{Error, Result, UserId};
 use kalamdb_sql::Role;
 use serde_json::{Value as Json, json};
 
-use super::{DataArgs, print_line, table};
+use super::{Absent, DataArgs, print_line, table};
 use crate::auth::{Authority, Claims, expiry};
 use crate::clock::now;
 use crate::http::sql::{encode, read_params};
@@ -33,7 +33,7 @@ pub(super) struct SqlArgs {
     #[arg(long = "param", value_name = "VALUE")]
     params: Vec<String>,
     /// The user in whose space the statements run
-    #[arg(long = "as", value_name = "USER", required_unless_present = "token")]
+    #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
     /// Allow to create and change tables
     #[arg(long, conflicts_with = "token")]
@@ -53,6 +53,7 @@ pub(super) struct SqlArgs {
 
 pub(super) fn run(args: SqlArgs) -> Result<()> {
     let is_json = args.json;
+    let args = settle(args)?;
     let params: Vec<Json> = args
         .params
         .iter()
@@ -63,6 +64,32 @@ pub(super) fn run(args: SqlArgs) -> Result<()> {
         None => local(args, params)?,
     };
     if is_json { print_line(answer) } else { print_line(table::show(&answer)) }
+}
+
+/// Says which of server and data directory is meant, and who asks. What stands on the command line goes before what the
+/// environment says.
+fn settle(mut args: SqlArgs) -> Result<SqlArgs> {
+    let is_from_environment = |value: &Option<String>, name| value.is_some() && std::env::var(name).ok() == *value;
+    let has_data = args.data.data_dir.is_some() || args.data.secret_file.is_some();
+    if is_from_environment(&args.token, "KALAMDB_TOKEN") && (args.user.is_some() || has_data) {
+        args.token = None;
+    }
+    if is_from_environment(&args.url, "KALAMDB_URL") && has_data {
+        args.url = None;
+    }
+    let twice = |what| Error::invalid("conflicting_flags", format!("{what}: give one of them"));
+    match (&args.url, &args.token, &args.user) {
+        (_, Some(_), Some(_)) => Err(twice("`--token` and `--as` both say who asks")),
+        (_, Some(_), None) if has_data => {
+            Err(twice("`--token` goes to a server, `--data-dir` and `--secret-file` do not"))
+        }
+        (Some(_), None, None) => {
+            let message = "no user: give `--token`, or `--as USER` with the server's `--data-dir` or `--secret-file`";
+            Err(Error::invalid("no_user", message))
+        }
+        (None, _, None) => Err(Error::invalid("no_user", "no user: give `--as USER`")),
+        _ => Ok(args),
+    }
 }
 
 fn remote(args: SqlArgs, server: &Endpoint, params: Vec<Json>) -> Result<Json> {
@@ -89,7 +116,7 @@ fn local(args: SqlArgs, params: Vec<Json>) -> Result<Json> {
     let user = UserId::new(user)?;
     let role = if args.admin { Role::Admin } else { Role::User };
     let params = read_params(params)?;
-    super::on_data(args.data, |node: &Node| {
+    super::on_data(args.data, Absent::Refuse(", or a running server with `--url`"), |node: &Node| {
         let space = node.server.space_of(&user, now())?;
         let backend = statements::backend(&node.server, space, &user, role);
         let results = super::block_on(statements::run(backend, &args.command, &params))??;

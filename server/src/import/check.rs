@@ -53,14 +53,24 @@ impl<'a> Checker<'a> {
         };
         for row in batch.rows {
             let place = row.place(&batch.user);
-            let key = transaction.insert(self.target.table.id, row.cells).map_err(|error| error.context(&place))?;
+            let inserted = transaction.insert(self.target.table.id, row.cells);
+            let key = inserted.map_err(|error| match error.code() {
+                "duplicate_key" => duplicate(&place),
+                _ => error.context(&place),
+            })?;
             let whole = [batch.user.as_str().as_bytes(), &[0], &key].concat();
             if !self.keys.insert(ContentHash::of(&whole).0) {
-                let message =
-                    format!("{place}: its primary key stands in an earlier row of the file: keep one of them");
-                return Err(Error::conflict("duplicate_key", message));
+                return Err(duplicate(&place));
             }
         }
         Ok(())
     }
+}
+
+fn duplicate(place: &str) -> Error {
+    let message = format!(
+        "{place}: its primary key is in the table already, or stands in an earlier row of the file: keep one of the \
+         rows, or create the table with more columns in `--primary-key`"
+    );
+    Error::conflict("duplicate_key", message)
 }

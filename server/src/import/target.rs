@@ -24,7 +24,10 @@ impl Target {
         let (namespace, name) = &options.table;
         let mut catalog = (*node.server.catalog()).clone();
         match (catalog.table_named(namespace.as_str(), name.as_str()), &options.create) {
-            (Ok(table), _) => Ok(Target { table: table.clone(), new: None, catalog }),
+            (Ok(table), create) => {
+                check_key(table, create.as_deref().unwrap_or_default())?;
+                Ok(Target { table: table.clone(), new: None, catalog })
+            }
             (Err(error), None) => Err(error.context("create the table first, or give `--create --primary-key …`")),
             (Err(_), Some(primary_key)) => {
                 let new = design(options, primary_key, source)?;
@@ -75,4 +78,17 @@ fn design(options: &ImportOptions, primary_key: &[Name], source: &Source) -> Res
     let (namespace, name) = options.table.clone();
     let primary_key = primary_key.to_vec();
     Ok(NewTable { namespace, name, columns, primary_key, checks: Vec::new(), options: TableOptions::default() })
+}
+
+/// Refuses another primary key than that of a table that is there already.
+fn check_key(table: &Table, wanted: &[Name]) -> Result<()> {
+    let key: Vec<&Name> = table.primary_key.iter().filter_map(|id| Some(&table.column(*id)?.name)).collect();
+    if wanted.is_empty() || key.iter().copied().eq(wanted) {
+        return Ok(());
+    }
+    let list = |names: &mut dyn Iterator<Item = &Name>| names.map(Name::as_str).collect::<Vec<_>>().join(",");
+    let (name, key) = (table.full_name(), list(&mut key.into_iter()));
+    let message =
+        format!("table `{name}` exists with the primary key {key}: leave out `--primary-key`, or drop it first");
+    Err(Error::invalid("other_primary_key", message))
 }

@@ -93,9 +93,10 @@ impl Backend for ServerBackend {
     fn may_change_catalog(&self) -> Result<()> {
         match self.role {
             Role::Admin => Ok(()),
-            Role::User => {
-                Err(Error::unauthorized("admin_only", "CREATE, ALTER and DROP need an admin: ask for that role"))
-            }
+            Role::User => Err(Error::unauthorized(
+                "admin_only",
+                "CREATE, ALTER and DROP need an admin's token (`kalamdb token mint --admin`, or `kalamdb sql --admin`)",
+            )),
         }
     }
 

@@ -127,7 +127,7 @@ impl fmt::Debug for Namespace {
 #[async_trait]
 impl SchemaProvider for Namespace {
     fn table_names(&self) -> Vec<String> {
-        let tables = self.current.view.catalog().tables();
+        let tables = self.current.view.catalog().named_tables();
         tables.filter(|table| table.namespace.as_str() == self.name).map(|table| table.name.to_string()).collect()
     }
 

@@ -154,7 +154,13 @@ fn narrow_delete(delete: ast::Delete) -> Result<Delete> {
             (!delete.optimizer_hints.is_empty(), "an optimizer hint"),
         ],
     )?;
-    let (ast::FromTable::WithFromKeyword(tables) | ast::FromTable::WithoutKeyword(tables)) = delete.from;
+    let tables = match delete.from {
+        ast::FromTable::WithFromKeyword(tables) => tables,
+        // One word less is too little before everything is gone.
+        ast::FromTable::WithoutKeyword(_) => {
+            return Err(Error::invalid("syntax_error", "DELETE needs FROM: write DELETE FROM …"));
+        }
+    };
     let (table, alias) = single_table("DELETE", &tables)?;
     delete.selection.as_ref().map_or(Ok(()), check_expr)?;
     Ok(Delete { table, alias, filter: delete.selection })

@@ -77,7 +77,8 @@ impl Established {
     fn declare(&mut self, server: &Server, def: TableDef) -> Result<()> {
         if !self.identity.may_declare {
             let message = format!(
-                "table `{}` is missing on the server or has fewer columns there, and this token may not create it",
+                "table `{}` is missing on the server or has fewer columns there, and this token may not create it: \
+                 let an admin create it, or use a token that may (`kalamdb token mint --declare`)",
                 def.full_name()
             );
             return Err(Error::unauthorized("schema_missing", message));

@@ -22,7 +22,7 @@ pub(super) const HELP: &str = r"\d              tables
 \timing         show how long statements take, or not
 \q              leave
 \?              this list
-Anything else is SQL and ends with a semicolon.";
+Anything else is SQL and ends with a semicolon. Ctrl-C forgets what was typed; while a statement runs it ends the shell.";
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +44,17 @@ impl FromStr for Command {
     type Err = Error;
 
     fn from_str(line: &str) -> Result<Command> {
-        let mut words = line.split_whitespace();
+        let mut words = line.trim_end().trim_end_matches(';').split_whitespace();
         let (name, argument) = (words.next().unwrap_or_default(), words.next());
-        let wrong = || Error::invalid("unknown_command", format!("`{}` is no command: \\? lists them", line.trim()));
+        let wrong = || {
+            let message = match HELP.lines().find(|known| known.split_whitespace().next() == Some(name)) {
+                Some(form) => {
+                    format!("`{}` has another form: {}", line.trim(), form.split("  ").next().unwrap_or(form))
+                }
+                None => format!("`{}` is no command: \\? lists them", line.trim()),
+            };
+            Error::invalid("unknown_command", message)
+        };
         if words.next().is_some() {
             return Err(wrong());
         }
@@ -95,6 +103,9 @@ mod tests {
         {
             assert_eq!(wrong.parse::<Command>().expect_err(wrong).code(), "unknown_command", "{wrong}");
         }
+        assert_eq!("\\status;".parse(), Ok(Command::Status));
+        let form = "\\wait soon".parse::<Command>().expect_err("no number");
+        assert!(form.message().ends_with("has another form: \\wait [S]"), "{form}");
         assert_eq!("\\d notes".parse::<Command>().expect_err("no namespace").code(), "namespace_missing");
         assert_eq!("\\d a.b--".parse::<Command>().expect_err("no name").code(), "invalid_name");
     }

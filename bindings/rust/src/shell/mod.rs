@@ -99,6 +99,11 @@ pub async fn script(
     let read = read(&mut runner, input).await;
     let failures = runner.failures();
     drop(runner);
+    let status = db.status()?;
+    if options.sync.is_some() && status.pending() > 0 {
+        let message = "transactions were written here and wait for the server: `\\wait` before the end sends them";
+        writeln!(errors, "note: {} {message}", status.pending()).map_err(|error| lost(&error))?;
+    }
     db.close().await?;
     read.map_err(|error| lost(&error))?;
     Ok(if failures == 0 { Outcome::Done } else { Outcome::Failed })

@@ -41,8 +41,11 @@ async fn converse(runner: &mut Runner<'_>, editor: &mut Editor<(), FileHistory>)
         match editor.readline(prompt(runner)) {
             Ok(line) => {
                 editor.add_history_entry(&line).map_err(io::Error::other)?;
-                if runner.line(&line).await? == Flow::Stop {
-                    return Ok(());
+                // What is pasted comes as one line.
+                for line in line.split('\n') {
+                    if runner.line(line.trim_end_matches('\r')).await? == Flow::Stop {
+                        return Ok(());
+                    }
                 }
             }
             Err(ReadlineError::Interrupted) => runner.interrupt(),

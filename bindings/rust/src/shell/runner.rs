@@ -68,6 +68,9 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// If what it prints cannot be written.
     pub async fn line(&mut self, line: &str) -> io::Result<Flow> {
+        if self.splitter.is_empty() && matches!(line.trim(), "help" | "exit" | "quit") {
+            return self.fail(&Error::invalid("unknown_command", "\\? lists the commands, \\q leaves"));
+        }
         if self.splitter.is_empty() && line.trim_start().starts_with('\\') {
             return match self.command(line).await? {
                 Ok(flow) => Ok(flow),
@@ -153,6 +156,10 @@ impl<'a> Runner<'a> {
         match answer {
             Ok(Some(result)) => self.show(&result, None).map(|()| Ok(Flow::Continue)),
             Ok(None) => Ok(Ok(Flow::Continue)),
+            Err(error) if error.code() == "never_connected" => Ok(Err(Error::retry(
+                "never_connected",
+                "this shell has no server: leave it and start it again with `--sync URL --token T`",
+            ))),
             Err(error) => Ok(Err(error)),
         }
     }

@@ -153,3 +153,11 @@ async fn statements_run_from_many_tasks_at_once() {
     }
     assert_eq!(titles(&db).await.len(), 40);
 }
+
+#[test]
+fn the_example_of_the_readme_is_the_one_that_is_built() {
+    let (readme, example) = (include_str!("../../../../README.md"), include_str!("../../examples/notes.rs"));
+    let code = example.split_once("\n\n").expect("a line about the file").1;
+    let indented: String = code.lines().map(|line| format!("{}\n", format!("    {line}").trim_end())).collect();
+    assert!(readme.contains(&indented), "README.md does not hold\n{indented}");
+}
