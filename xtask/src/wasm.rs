@@ -4,20 +4,22 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process;
+use crate::process::{self, Stream};
 use crate::setup::rust::{self, WasmRust};
-use crate::setup::{self, Need, clang};
-use crate::steps::Steps;
+use crate::setup::{self, Need, browser, clang};
+use crate::steps::{Outcome, Steps};
+use crate::tally::Tally;
 
 /// `cargo xtask wasm`.
 ///
 /// # Errors
 /// When a tool is missing or a crate does not build.
 pub fn run() -> Result<()> {
-    setup::ensure(&[Need::WasmClang, Need::WasmTarget])?;
+    setup::ensure(&[Need::WasmClang, Need::WasmTarget, Need::WasmBindgen, Need::Browser])?;
     let mut steps = Steps::new("xtask wasm");
     steps.run("wasm-engine", engine);
     steps.run("wasm-sql", sql);
+    steps.run("wasm-store", store);
     steps.finish()
 }
 
@@ -37,6 +39,21 @@ pub fn engine() -> Result<()> {
 /// When it does not build.
 pub fn sql() -> Result<()> {
     process::run(&mut cargo(&["check", "-p", "kalamdb-sql"])?)
+}
+
+/// Runs the tests of the store in a headless browser.
+///
+/// # Errors
+/// When a test fails or the browser does not start.
+pub fn store() -> Outcome {
+    let mut tally = Tally::default();
+    let result = cargo(&["test", "-p", "kalamdb-store-wasm", "--test", "browser"]).and_then(|mut command| {
+        let driver = browser::driver().context("no browser with its driver; see `cargo xtask doctor`")?;
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
+        command.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+        process::watch(&mut command, Stream::Out, |line| tally += Tally::of_libtest(line).unwrap_or_default())
+    });
+    Outcome::of_tests(tally, 1, result)
 }
 
 /// Builds sql with DataFusion to machine code.

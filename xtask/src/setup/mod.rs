@@ -1,6 +1,7 @@
 //! The tools that the tasks need: found, installed where that is possible, or named with the command that installs
 //! them.
 
+pub mod browser;
 pub mod clang;
 mod debian;
 mod need;

@@ -1,7 +1,7 @@
 //! Each tool: what it is for, how it is found, where it comes from.
 
 use super::rust::{self, WasmRust};
-use super::{clang, debian};
+use super::{browser, clang, debian};
 use crate::process::{capture, which};
 
 /// A tool that some task needs.
@@ -21,12 +21,25 @@ pub enum Need {
     WasmClang,
     /// Rust's standard library for wasm32-unknown-unknown.
     WasmTarget,
+    /// The programs of wasm-bindgen, of the version that the library has.
+    WasmBindgen,
+    /// A browser and its driver.
+    Browser,
 }
 
 impl Need {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Rustfmt, Self::Clippy, Self::Nextest, Self::Cxx, Self::Libclang, Self::WasmClang, Self::WasmTarget];
+    pub const ALL: [Self; 9] = [
+        Self::Rustfmt,
+        Self::Clippy,
+        Self::Nextest,
+        Self::Cxx,
+        Self::Libclang,
+        Self::WasmClang,
+        Self::WasmTarget,
+        Self::WasmBindgen,
+        Self::Browser,
+    ];
 
     /// The name that people know it by.
     pub fn name(self) -> &'static str {
@@ -38,6 +51,8 @@ impl Need {
             Self::Libclang => "libclang",
             Self::WasmClang => "clang for wasm",
             Self::WasmTarget => "wasm target",
+            Self::WasmBindgen => "wasm-bindgen",
+            Self::Browser => "browser",
         }
     }
 
@@ -51,6 +66,8 @@ impl Need {
             Self::Libclang => "reads RocksDB's headers",
             Self::WasmClang => "compiles DataFusion's zstd for the browser",
             Self::WasmTarget => "the browser's build of core, sync and sql",
+            Self::WasmBindgen => "joins WebAssembly with JavaScript, and runs tests in a browser",
+            Self::Browser => "runs the tests of what is for browsers",
         }
     }
 
@@ -77,6 +94,12 @@ impl Need {
                 WasmRust::Installed { library } => library.display().to_string(),
                 WasmRust::FromSource { rustc } => format!("built from source for {}", rustc.display()),
             }),
+            Self::WasmBindgen => {
+                let version = |program: &str| capture(program, ["--version"]);
+                let (main, tests) = (version("wasm-bindgen")?, version("wasm-bindgen-test-runner")?);
+                [&main, &tests].iter().all(|found| found.ends_with(browser::WASM_BINDGEN)).then(|| first_line(&main))
+            }
+            Self::Browser => browser::driver().map(|driver| driver.display().to_string()),
         }
     }
 
@@ -85,7 +108,8 @@ impl Need {
         match self {
             Self::Cxx => vec!["g++".into()],
             Self::Libclang | Self::WasmClang => debian::clang_packages(),
-            Self::Rustfmt | Self::Clippy | Self::Nextest | Self::WasmTarget => Vec::new(),
+            Self::Browser => vec!["chromium".into(), "chromium-driver".into()],
+            Self::Rustfmt | Self::Clippy | Self::Nextest | Self::WasmTarget | Self::WasmBindgen => Vec::new(),
         }
     }
 
@@ -96,7 +120,11 @@ impl Need {
             Self::Clippy => Some(("rustup", vec!["component", "add", "clippy"])),
             Self::WasmTarget => Some(("rustup", vec!["target", "add", rust::WASM_TARGET])),
             Self::Nextest => Some(("cargo", vec!["install", "cargo-nextest", "--locked"])),
-            Self::Cxx | Self::Libclang | Self::WasmClang => None,
+            // Not locked: the versions that it was published with are gone from some registries.
+            Self::WasmBindgen => {
+                Some(("cargo", vec!["install", "wasm-bindgen-cli", "--version", browser::WASM_BINDGEN]))
+            }
+            Self::Cxx | Self::Libclang | Self::WasmClang | Self::Browser => None,
         }
     }
 

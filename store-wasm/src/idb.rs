@@ -1,0 +1,292 @@
+//! IndexedDB's requests and transactions as futures, and its exceptions as errors.
+
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use kalamdb_core::{Error, Result};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbOpenDbRequest, IdbRequest, IdbTransaction};
+
+use crate::Durability;
+
+/// The layout of object stores.
+const VERSION: u32 = 1;
+/// Object store of one record: the table of pages.
+pub const HEAD: &str = "head";
+/// Object store of the parts of pages.
+pub const PAGES: &str = "pages";
+/// Object store of the log.
+pub const LOG: &str = "log";
+/// The key of the only record of [`HEAD`].
+const HEAD_KEY: &str = "head";
+
+#[wasm_bindgen]
+extern "C" {
+    /// web-sys knows the durability of a transaction only as an unstable feature.
+    type DurableDatabase;
+
+    #[wasm_bindgen(method, catch)]
+    fn transaction(
+        this: &DurableDatabase,
+        stores: &Array,
+        mode: &str,
+        options: &Object,
+    ) -> Result<IdbTransaction, JsValue>;
+}
+
+/// An open database.
+pub struct Database {
+    inner: IdbDatabase,
+}
+
+impl Database {
+    /// Opens the database `name`, made if it is absent. `gone` is called once if it is taken away later, with the
+    /// reason.
+    ///
+    /// # Errors
+    /// Kind `closed` with code `no_indexeddb` where there is no IndexedDB, as in some private windows; `retry` if
+    /// another tab holds an older layout open; `invalid` if the layout is newer; `quota` if there is no room.
+    pub async fn open(name: &str, gone: impl FnOnce(Error) + 'static) -> Result<Database> {
+        let request = factory()?.open_with_u32(name, VERSION).map_err(|error| no_indexeddb(&error))?;
+        let upgraded = Closure::once_into_js({
+            let request = request.clone();
+            move || -> Result<(), JsValue> {
+                let database: IdbDatabase = request.result()?.unchecked_into();
+                for store in [HEAD, PAGES, LOG] {
+                    database.create_object_store(store)?;
+                }
+                Ok(())
+            }
+        });
+        request.set_onupgradeneeded(Some(upgraded.unchecked_ref()));
+        let opened = wait_open(&request, name).await?;
+        let database = Database { inner: opened.unchecked_into() };
+        database.watch(gone);
+        Ok(database)
+    }
+
+    /// Tells what happens to the database from outside, until it is closed.
+    fn watch(&self, gone: impl FnOnce(Error) + 'static) {
+        let gone = std::rc::Rc::new(std::cell::Cell::new(Some(gone)));
+        let tell = move |error: fn() -> Error, gone: &std::cell::Cell<Option<_>>| {
+            if let Some(gone) = gone.take() {
+                let gone: Box<dyn FnOnce(Error)> = Box::new(gone);
+                gone(error());
+            }
+        };
+        let changed = Closure::once_into_js({
+            let (database, gone) = (self.inner.clone(), gone.clone());
+            move || {
+                database.close();
+                tell(being_deleted, &gone);
+            }
+        });
+        let closed = Closure::once_into_js(move || tell(storage_gone, &gone));
+        self.inner.set_onversionchange(Some(changed.unchecked_ref()));
+        self.inner.set_onclose(Some(closed.unchecked_ref()));
+    }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    /// Kind `closed` if the database was taken away.
+    pub fn write(&self, durability: Durability) -> Result<Transaction> {
+        let stores = Array::of3(&HEAD.into(), &PAGES.into(), &LOG.into());
+        let options = Object::new();
+        Reflect::set(&options, &"durability".into(), &durability.name().into()).map_err(|error| failed(&error))?;
+        let database: &DurableDatabase = self.inner.unchecked_ref();
+        let inner = database.transaction(&stores, "readwrite", &options).map_err(|error| failed(&error))?;
+        Ok(Transaction { inner })
+    }
+
+    /// Lets go of the database.
+    pub fn close(&self) {
+        self.inner.set_onversionchange(None);
+        self.inner.set_onclose(None);
+        self.inner.close();
+    }
+}
+
+/// A transaction over all object stores.
+pub struct Transaction {
+    inner: IdbTransaction,
+}
+
+impl Transaction {
+    fn store(&self, name: &str) -> Result<web_sys::IdbObjectStore> {
+        self.inner.object_store(name).map_err(|error| failed(&error))
+    }
+
+    /// Asks for the table of pages; resolves to its bytes or nothing.
+    pub fn head(&self) -> Result<IdbRequest> {
+        self.store(HEAD)?.get(&HEAD_KEY.into()).map_err(|error| failed(&error))
+    }
+
+    /// Asks for all keys of an object store, in order.
+    pub fn keys(&self, store: &str) -> Result<IdbRequest> {
+        self.store(store)?.get_all_keys().map_err(|error| failed(&error))
+    }
+
+    /// Asks for all values of an object store, in the order of their keys.
+    pub fn values(&self, store: &str) -> Result<IdbRequest> {
+        self.store(store)?.get_all().map_err(|error| failed(&error))
+    }
+
+    /// Adds a record of the log; the transaction fails if its number is taken.
+    pub fn add_log(&self, number: u64, bytes: &[u8]) -> Result<()> {
+        let added = self.store(LOG)?.add_with_key(&Uint8Array::from(bytes), &key(number));
+        added.map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Removes the records of the log up to `number`.
+    pub fn delete_log(&self, number: u64) -> Result<()> {
+        let range = IdbKeyRange::upper_bound(&key(number)).map_err(|error| failed(&error))?;
+        self.store(LOG)?.delete(&range).map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Writes a part of a page.
+    pub fn put_page(&self, id: u64, bytes: &[u8]) -> Result<()> {
+        let put = self.store(PAGES)?.put_with_key(&Uint8Array::from(bytes), &key(id));
+        put.map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Removes a part of a page.
+    pub fn delete_page(&self, id: u64) -> Result<()> {
+        self.store(PAGES)?.delete(&key(id)).map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Writes the table of pages.
+    pub fn put_head(&self, bytes: &[u8]) -> Result<()> {
+        let put = self.store(HEAD)?.put_with_key(&Uint8Array::from(bytes), &HEAD_KEY.into());
+        put.map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Commits; resolves once the transaction is as durable as was asked for.
+    pub async fn commit(self) -> Result<()> {
+        let done = self.done();
+        #[expect(deprecated, reason = "the standard has it; only web-sys does not know that any more")]
+        self.inner.commit().map_err(|error| failed(&error))?;
+        done.await
+    }
+
+    /// Resolves once the transaction is complete, or with why it was aborted.
+    fn done(&self) -> impl Future<Output = Result<()>> + use<> {
+        let inner = self.inner.clone();
+        let promise = Promise::new(&mut |resolve, reject| {
+            inner.set_oncomplete(Some(&resolve));
+            inner.set_onabort(Some(&reject));
+        });
+        async move {
+            match JsFuture::from(promise).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(inner.error().map_or_else(storage_gone, |error| exception(&error))),
+            }
+        }
+    }
+}
+
+/// The result of a request.
+pub async fn wait(request: &IdbRequest) -> Result<JsValue> {
+    let promise = Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+    });
+    match JsFuture::from(promise).await {
+        Ok(_) => request.result().map_err(|error| failed(&error)),
+        Err(_) => Err(request_error(request)),
+    }
+}
+
+/// The result of a request to open or delete a database; blocked ones fail.
+async fn wait_open(request: &IdbOpenDbRequest, name: &str) -> Result<JsValue> {
+    let promise = Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+        request.set_onblocked(Some(&reject));
+    });
+    match JsFuture::from(promise).await {
+        Ok(_) => request.result().map_err(|error| failed(&error)),
+        Err(event) => {
+            let event: web_sys::Event = event.unchecked_into();
+            if event.type_() == "blocked" {
+                let message = format!("another tab holds database `{name}` open: close it and try again");
+                return Err(Error::retry("database_blocked", message));
+            }
+            Err(request_error(request))
+        }
+    }
+}
+
+fn request_error(request: &IdbRequest) -> Error {
+    match request.error() {
+        Ok(Some(error)) => exception(&error),
+        _ => Error::internal("indexeddb", "a request to IndexedDB failed without a reason"),
+    }
+}
+
+/// Removes the database `name` with everything in it; nothing happens if there is none. Whoever has it open is told
+/// and loses it.
+///
+/// # Errors
+/// Kind `closed` with code `no_indexeddb` where there is no IndexedDB; `retry` if a tab does not let go of it.
+pub async fn delete(name: &str) -> Result<()> {
+    let request = factory()?.delete_database(name).map_err(|error| no_indexeddb(&error))?;
+    wait_open(&request, name).await.map(drop)
+}
+
+fn factory() -> Result<IdbFactory> {
+    let factory = Reflect::get(&js_sys::global(), &"indexedDB".into()).map_err(|error| no_indexeddb(&error))?;
+    factory.dyn_into().map_err(|_| no_indexeddb(&JsValue::NULL))
+}
+
+/// Numbers are keys as long as a double holds them exactly, which is for 285 years at a million a second.
+fn key(number: u64) -> JsValue {
+    JsValue::from_f64(number as f64)
+}
+
+fn no_indexeddb(error: &JsValue) -> Error {
+    let why = error.dyn_ref::<DomException>().map_or_else(String::new, |error| format!(" ({})", error.name()));
+    Error::closed(
+        "no_indexeddb",
+        format!("this window has no IndexedDB{why}: allow storage for the page, or open the database in memory"),
+    )
+}
+
+fn being_deleted() -> Error {
+    Error::closed("database_deleted", "the database is being deleted or upgraded by another tab: open it again")
+}
+
+fn storage_gone() -> Error {
+    Error::closed(
+        "storage_gone",
+        "the browser took the database's storage away: open it again; what was not synced may be lost",
+    )
+}
+
+/// Another owner took the number under which this one wanted to write.
+pub fn superseded() -> Error {
+    Error::closed("superseded", "another tab has taken the database over: open it again, or use it there")
+}
+
+fn failed(error: &JsValue) -> Error {
+    match error.dyn_ref::<DomException>() {
+        Some(error) => exception(error),
+        None => Error::internal("indexeddb", format!("IndexedDB failed: {error:?}")),
+    }
+}
+
+fn exception(error: &DomException) -> Error {
+    let (name, message) = (error.name(), error.message());
+    match name.as_str() {
+        "QuotaExceededError" => Error::quota(
+            "disk_full",
+            "the browser has no room for the database: free storage of this page or of the disk and open it again",
+        ),
+        "ConstraintError" => superseded(),
+        "VersionError" => Error::invalid(
+            "newer_version",
+            "the database was made by a newer version of KalamDB: reload the page to get that",
+        ),
+        "InvalidStateError" | "AbortError" => storage_gone(),
+        _ => Error::internal("indexeddb", format!("IndexedDB failed with {name}: {message}")),
+    }
+}

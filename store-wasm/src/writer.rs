@@ -1,0 +1,107 @@
+//! The task that owns the handles of IndexedDB.
+
+use std::sync::Arc;
+
+use kalamdb_core::Result;
+use kalamdb_core::store::{Image, WriteBatch};
+
+use crate::Durability;
+use crate::idb::Database;
+use crate::load::Layout;
+use crate::record;
+use crate::store::{Shared, Work};
+
+/// The log is compacted into pages when it has this many bytes and half as many as the pages …
+const LOG_BYTES: u64 = 1 << 20;
+/// … or this many records.
+const LOG_RECORDS: u64 = 1_000;
+/// Bytes of pages that one IndexedDB transaction writes.
+const TRANSACTION_BYTES: usize = 8 << 20;
+
+/// Everything that the task owns.
+pub struct Writer {
+    database: Database,
+    layout: Layout,
+    durability: Durability,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    pub fn new(database: Database, layout: Layout, durability: Durability, shared: Arc<Shared>) -> Writer {
+        Writer { database, layout, durability, shared }
+    }
+
+    /// Writes until the store is closed or writing fails.
+    pub async fn run(mut self) {
+        while let Work::Write(batches, commit, image) = self.shared.work().await {
+            if let Err(error) = self.append(&batches).await {
+                self.shared.fail(error);
+                break;
+            }
+            self.shared.persisted(commit);
+            drop(batches);
+            if self.is_long()
+                && let Err(error) = self.compact(&image).await
+            {
+                // Nothing is lost, but the log cannot grow for ever.
+                self.shared.fail(error);
+                break;
+            }
+        }
+        self.database.close();
+        self.shared.ended();
+    }
+
+    /// Adds the batches to the log in one transaction.
+    async fn append(&mut self, batches: &[WriteBatch]) -> Result<()> {
+        let parts = record::encode(batches);
+        let transaction = self.database.write(self.durability)?;
+        for (number, part) in (self.layout.log_next..).zip(&parts) {
+            transaction.add_log(number, part)?;
+        }
+        transaction.commit().await?;
+        self.layout.log_next += parts.len() as u64;
+        self.layout.log_records += parts.len() as u64;
+        self.layout.log_bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        batches.iter().flat_map(WriteBatch::ops).for_each(|op| self.layout.table.mark(op));
+        Ok(())
+    }
+
+    fn is_long(&self) -> bool {
+        let Layout { log_bytes, log_records, .. } = self.layout;
+        log_records >= LOG_RECORDS || (log_bytes >= LOG_BYTES && log_bytes >= self.layout.table.bytes() / 2)
+    }
+
+    /// Writes the changed pages anew and cuts the log; `image` is the state at its end.
+    ///
+    /// New pages are written first, under keys that nobody knows. The transaction that makes them known takes a number
+    /// of the log: a successor's pages are never replaced.
+    async fn compact(&mut self, image: &Image) -> Result<()> {
+        let (table, rewrite) = self.layout.table.rewritten(image);
+        let mut puts = rewrite.puts.into_iter().peekable();
+        while puts.peek().is_some() {
+            let transaction = self.database.write(Durability::Relaxed)?;
+            let mut bytes = 0;
+            while bytes < TRANSACTION_BYTES
+                && let Some((id, part)) = puts.next()
+            {
+                transaction.put_page(id, &part)?;
+                bytes += part.len();
+            }
+            transaction.commit().await?;
+        }
+        let number = self.layout.log_next;
+        // The flush of this transaction covers the pages: the browser writes all of an origin to one log.
+        let transaction = self.database.write(Durability::Strict)?;
+        transaction.add_log(number, &record::encode(&[])[0])?;
+        transaction.put_head(&Layout::head(&table, number))?;
+        transaction.delete_log(number - 1)?;
+        for id in rewrite.deletes.iter().chain(&self.layout.orphans) {
+            transaction.delete_page(*id)?;
+        }
+        transaction.commit().await?;
+        let first = number;
+        self.layout = Layout { table, log_first: first, log_next: number + 1, ..Layout::default() };
+        Ok(())
+    }
+}

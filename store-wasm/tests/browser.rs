@@ -1,0 +1,175 @@
+//! The store in a browser: `wasm-bindgen-test-runner` runs these tests in a worker of a headless one.
+#![cfg(target_arch = "wasm32")]
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use kalamdb_core::store::conformance::{Bed, Opening, Waiting};
+use kalamdb_core::store::{CommitId, Direction, KeyRange, Partition, Store, StoreEvent, StoreListener, WriteBatch};
+use kalamdb_core::{Error, ErrorKind};
+use kalamdb_store_wasm::{Durability, IndexedDbStore, Options, delete};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// A database that no other test has.
+struct Browser {
+    name: String,
+    is_new: RefCell<bool>,
+    open: RefCell<Option<Arc<IndexedDbStore>>>,
+}
+
+impl Browser {
+    fn new() -> Browser {
+        thread_local!(static COUNT: RefCell<u32> = const { RefCell::new(0) });
+        let number = COUNT.with_borrow_mut(|count| {
+            *count += 1;
+            *count
+        });
+        let name = format!("kalamdb-test-{number}");
+        Browser { name, is_new: RefCell::new(true), open: RefCell::default() }
+    }
+
+    fn store(&self) -> Arc<IndexedDbStore> {
+        self.open.borrow().clone().expect("it is open")
+    }
+}
+
+impl Bed for Browser {
+    fn open(&self, listener: Option<StoreListener>) -> Opening<'_> {
+        Box::pin(async {
+            if self.is_new.replace(false) {
+                delete(&self.name).await?;
+            }
+            let options = Options { durability: Durability::Relaxed, listener };
+            let store = IndexedDbStore::open(&self.name, options).await?;
+            *self.open.borrow_mut() = Some(store.clone());
+            Ok(store as Arc<dyn Store>)
+        })
+    }
+
+    fn flush<'a>(&'a self, store: &'a dyn Store) -> Waiting<'a, CommitId> {
+        Box::pin(async {
+            match store.flush() {
+                Err(error) if error.code() == "not_yet" => self.store().flushed().await,
+                flushed => flushed,
+            }
+        })
+    }
+
+    fn close<'a>(&'a self, store: &'a dyn Store) -> Waiting<'a, ()> {
+        Box::pin(async {
+            store.close()?;
+            self.store().closed().await
+        })
+    }
+}
+
+mod conformance {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    kalamdb_core::store_conformance!(durable on one thread, wasm_bindgen_test, super::Browser::new());
+}
+
+async fn open(name: &str) -> Arc<IndexedDbStore> {
+    open_with(name, None).await
+}
+
+async fn open_with(name: &str, listener: Option<StoreListener>) -> Arc<IndexedDbStore> {
+    let options = Options { durability: Durability::Relaxed, listener };
+    IndexedDbStore::open(name, options).await.expect("a store")
+}
+
+fn numbered(number: u32) -> WriteBatch {
+    let mut batch = WriteBatch::new();
+    batch.put(Partition::Rows, number.to_be_bytes(), number.to_le_bytes());
+    batch
+}
+
+fn count(store: &IndexedDbStore) -> usize {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut cursor = snapshot.scan(Partition::Rows, KeyRange::all(), Direction::Forward).expect("a scan");
+    let mut count = 0;
+    while cursor.advance().expect("a pair") {
+        count += 1;
+    }
+    count
+}
+
+/// What a listener heard.
+fn listening() -> (StoreListener, Arc<parking_lot::Mutex<Vec<StoreEvent>>>) {
+    let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let listener: StoreListener = {
+        let heard = heard.clone();
+        Arc::new(move |event| heard.lock().push(event))
+    };
+    (listener, heard)
+}
+
+#[wasm_bindgen_test]
+async fn a_second_owner_locks_the_first_out_and_loses_nothing() {
+    delete("two-owners").await.expect("it is new");
+    let (listener, heard) = listening();
+    let old = open_with("two-owners", Some(listener)).await;
+    old.commit(numbered(1)).expect("a commit");
+    old.flushed().await.expect("durable");
+    let new = open("two-owners").await;
+    assert_eq!(count(&new), 1);
+    old.commit(numbered(2)).expect("it does not know yet");
+    let error = old.flushed().await.expect_err("too late");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Closed, "superseded"));
+    assert_eq!(old.commit(numbered(3)).expect_err("it knows").code(), "superseded");
+    assert!(matches!(heard.lock().last(), Some(StoreEvent::Failed(error)) if error.code() == "superseded"));
+    new.commit(numbered(4)).expect("a commit");
+    new.flushed().await.expect("durable");
+    let again = open("two-owners").await;
+    let snapshot = again.snapshot().expect("a snapshot");
+    let has = |number: u32| snapshot.get(Partition::Rows, &number.to_be_bytes()).expect("a get").is_some();
+    assert_eq!([1, 2, 3, 4].map(has), [true, false, false, true]);
+}
+
+#[wasm_bindgen_test]
+async fn the_log_is_compacted_and_nothing_is_lost() {
+    delete("compacted").await.expect("it is new");
+    for round in 0..6_u32 {
+        let store = open("compacted").await;
+        assert_eq!(count(&store), round as usize * 1_500);
+        for number in 0..1_500 {
+            store.commit(numbered(round * 1_500 + number)).expect("a commit");
+            if number % 3 == 0 {
+                store.flushed().await.expect("durable");
+            }
+        }
+        store.closed().await.expect("closed");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_deleted_database_is_told_to_its_owner() {
+    delete("deleted").await.expect("it is new");
+    let (listener, heard) = listening();
+    let store = open_with("deleted", Some(listener)).await;
+    store.commit(numbered(1)).expect("a commit");
+    store.flushed().await.expect("durable");
+    delete("deleted").await.expect("the owner lets go");
+    let error: Error = store.commit(numbered(2)).expect_err("it is gone");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Closed, "database_deleted"));
+    assert!(matches!(heard.lock().last(), Some(StoreEvent::Failed(error)) if error.code() == "database_deleted"));
+    assert_eq!(count(&*open("deleted").await), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_store_that_is_dropped_writes_what_it_has() {
+    delete("dropped").await.expect("it is new");
+    let store = open("dropped").await;
+    for number in 0..100 {
+        store.commit(numbered(number)).expect("a commit");
+    }
+    drop(store);
+    // The opening waits for the transactions before it.
+    let mut tries = 0;
+    while count(&*open("dropped").await) < 100 {
+        tries += 1;
+        assert!(tries < 100, "the dropped store wrote {} commits", count(&*open("dropped").await));
+    }
+}
