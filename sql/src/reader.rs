@@ -176,24 +176,28 @@ impl Reader {
         Reader {}
     }
 
-    async fn engine_rows(&mut self, _: View, _: &Query, _: &[Value], _: Now) -> Result<Answer> {
-        Err(needs_engine())
+    async fn engine_rows(&mut self, view: View, query: &Query, _: &[Value], _: Now) -> Result<Answer> {
+        Err(needs_engine(&view, query))
     }
 
     async fn engine_explain(
         &mut self,
-        _: View,
-        _: &Query,
+        view: View,
+        query: &Query,
         _: ExplainMode,
         _: &[Value],
         _: Now,
     ) -> Result<Vec<Vec<Value>>> {
-        Err(needs_engine())
+        Err(needs_engine(&view, query))
     }
 }
 
 #[cfg(not(feature = "datafusion"))]
-fn needs_engine() -> kalamdb_core::Error {
+fn needs_engine(view: &View, query: &Query) -> kalamdb_core::Error {
+    // A table that does not exist is the nearer reason.
+    if let Some(error) = query.tables.iter().find_map(|table| crate::system::check_table(view, table).err()) {
+        return error;
+    }
     let message =
         "this build has no query engine: it answers SELECT of one table with plain columns, conditions and groups";
     kalamdb_core::Error::invalid(NEEDS_ENGINE, message)

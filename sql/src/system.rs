@@ -1,9 +1,10 @@
 //! The system tables: their names and columns, and the rows that the catalog gives.
 
 use kalamdb_core::catalog::{Catalog, Default, Location, Table};
-use kalamdb_core::{Datum, Result, Type, Value};
+use kalamdb_core::{Datum, Error, Result, Type, Value, View};
 
 use crate::backend::Backend;
+use crate::parse::TableName;
 
 /// The namespace of the system tables.
 pub const SYSTEM: &str = "system";
@@ -248,4 +249,20 @@ fn storage_locations(catalog: &Catalog, backend: &dyn Backend) -> Result<Vec<Vec
         vec![Value::text(location.name.as_str()), Value::text(location.url), Datum::Json(options), number(uses)]
     };
     Ok(backend.storage_locations()?.into_iter().map(row).collect())
+}
+
+/// Checks that a table exists.
+///
+/// # Errors
+/// Kind `invalid` if not.
+pub fn check_table(view: &View, name: &TableName) -> Result<()> {
+    if name.namespace != SYSTEM {
+        return view.catalog().table_named(&name.namespace, &name.table).map(drop);
+    }
+    if SystemTable::named(&name.table).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = SystemTable::ALL.iter().map(|table| table.name()).collect();
+    let message = format!("table `{name}` does not exist: namespace system has {}", known.join(", "));
+    Err(Error::invalid("unknown_table", message))
 }

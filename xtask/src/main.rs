@@ -50,7 +50,7 @@ enum Task {
     /// Run the benchmarks (release build); arguments go to them
     Bench(Passed),
 
-    /// Check that core, the sync sessions and sql build for wasm32-unknown-unknown, and test the store in a browser
+    /// Check that core, the sync sessions and sql build for wasm32-unknown-unknown, and test store and engine in a browser
     Wasm,
 
     /// Install whatever the other tasks need

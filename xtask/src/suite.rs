@@ -41,7 +41,7 @@ pub fn run(extent: Extent) -> Result<()> {
     steps.run("docs", docs);
     steps.run("wasm-engine", wasm::engine);
     steps.run("wasm-sql", wasm::sql);
-    steps.run("wasm-store", wasm::store);
+    steps.run("wasm-browser", wasm::browser);
     match extent {
         Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
         Extent::Full => {

@@ -19,7 +19,7 @@ pub fn run() -> Result<()> {
     let mut steps = Steps::new("xtask wasm");
     steps.run("wasm-engine", engine);
     steps.run("wasm-sql", sql);
-    steps.run("wasm-store", store);
+    steps.run("wasm-browser", browser);
     steps.finish()
 }
 
@@ -41,19 +41,19 @@ pub fn sql() -> Result<()> {
     process::run(&mut cargo(&["check", "-p", "kalamdb-sql"])?)
 }
 
-/// Runs the tests of the store in a headless browser.
+/// Runs the tests of the store and of the engine in a headless browser.
 ///
 /// # Errors
 /// When a test fails or the browser does not start.
-pub fn store() -> Outcome {
+pub fn browser() -> Outcome {
     let mut tally = Tally::default();
-    let result = cargo(&["test", "-p", "kalamdb-store-wasm", "--test", "browser"]).and_then(|mut command| {
+    let result = cargo(&["test", "-p", "kalamdb-store-wasm", "-p", "kalamdb-wasm", "--test", "browser"]).and_then(|mut command| {
         let driver = browser::driver().context("no browser with its driver; see `cargo xtask doctor`")?;
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
         command.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
         process::watch(&mut command, Stream::Out, |line| tally += Tally::of_libtest(line).unwrap_or_default())
     });
-    Outcome::of_tests(tally, 1, result)
+    Outcome::of_tests(tally, 2, result)
 }
 
 /// Builds sql with DataFusion to machine code.

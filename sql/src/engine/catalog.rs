@@ -57,22 +57,6 @@ impl fmt::Debug for Slot {
     }
 }
 
-/// Checks that a table exists.
-///
-/// # Errors
-/// Kind `invalid` if not.
-pub fn check_table(view: &View, name: &TableName) -> Result<()> {
-    if name.namespace != SYSTEM {
-        return view.catalog().table_named(&name.namespace, &name.table).map(drop);
-    }
-    if SystemTable::named(&name.table).is_some() {
-        return Ok(());
-    }
-    let known: Vec<&str> = SystemTable::ALL.iter().map(|table| table.name()).collect();
-    let message = format!("table `{name}` does not exist: namespace system has {}", known.join(", "));
-    Err(Error::invalid("unknown_table", message))
-}
-
 /// The list with the one catalog.
 #[derive(Debug)]
 pub struct SpaceCatalogs(Arc<SpaceCatalog>);

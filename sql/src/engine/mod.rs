@@ -42,6 +42,7 @@ use sqlparser::ast;
 use crate::backend::Backend;
 use crate::parse::Query;
 use crate::reader::Answer;
+use crate::system::check_table;
 
 use arrow::{read_batch, result_columns, scalar};
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
@@ -101,7 +102,7 @@ impl Engine {
     /// The logical plan of a query with its parameters filled in.
     async fn plan(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<LogicalPlan> {
         for table in &query.tables {
-            catalog::check_table(&view, table)?;
+            check_table(&view, table)?;
         }
         let mut ast = query.ast.clone();
         wildcard::hide_system_columns(&mut ast, view.catalog(), query.system_columns)?;
