@@ -47,12 +47,14 @@ pub fn sql() -> Result<()> {
 /// When a test fails or the browser does not start.
 pub fn browser() -> Outcome {
     let mut tally = Tally::default();
-    let result = cargo(&["test", "-p", "kalamdb-store-wasm", "-p", "kalamdb-wasm", "--test", "browser"]).and_then(|mut command| {
-        let driver = browser::driver().context("no browser with its driver; see `cargo xtask doctor`")?;
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
-        command.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
-        process::watch(&mut command, Stream::Out, |line| tally += Tally::of_libtest(line).unwrap_or_default())
-    });
+    let result = cargo(&["test", "-p", "kalamdb-store-wasm", "-p", "kalamdb-wasm", "--test", "browser"]).and_then(
+        |mut command| {
+            let driver = browser::driver().context("no browser with its driver; see `cargo xtask doctor`")?;
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner");
+            command.env("CHROMEDRIVER", driver).env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+            process::watch(&mut command, Stream::Out, |line| tally += Tally::of_libtest(line).unwrap_or_default())
+        },
+    );
     Outcome::of_tests(tally, 2, result)
 }
 

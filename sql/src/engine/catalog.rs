@@ -11,7 +11,6 @@ use kalamdb_core::{Error, Now, Result, View};
 use super::system::SystemView;
 use super::table::UserTable;
 use crate::backend::Backend;
-use crate::parse::TableName;
 use crate::system::{SYSTEM, SystemTable};
 
 /// The one catalog that DataFusion knows.
