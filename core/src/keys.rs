@@ -26,6 +26,7 @@ const DEVICE: u8 = 10;
 const POSITION: u8 = 11;
 const IDEMPOTENCY: u8 = 12;
 const STORAGE_LOCATION: u8 = 13;
+const RECEIPT: u8 = 14;
 
 /// The format version of the whole store.
 pub fn format() -> Vec<u8> {
@@ -120,6 +121,18 @@ pub fn storage_location(name: &str) -> Vec<u8> {
 /// All named storage locations.
 pub fn storage_locations() -> KeyRange {
     KeyRange::prefix([STORAGE_LOCATION])
+}
+
+/// A device's note of what became of a request; they are numbered in the order of their commits.
+pub fn receipt(number: u64) -> Vec<u8> {
+    let mut out = vec![RECEIPT];
+    write_number(&mut out, number);
+    out
+}
+
+/// All receipts.
+pub fn receipts() -> KeyRange {
+    KeyRange::prefix([RECEIPT])
 }
 
 // Partition Rows.

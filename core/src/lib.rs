@@ -28,6 +28,7 @@ pub mod merge;
 pub mod mutation;
 pub mod planted;
 pub mod query;
+pub mod replica;
 pub mod row;
 pub mod rules;
 pub mod server;
@@ -48,4 +49,4 @@ pub use ids::{
 };
 pub use transaction::Transaction;
 pub use value::{Datum, Type, Value, ValueRef};
-pub use view::View;
+pub use view::{View, ViewVersion};

@@ -13,7 +13,7 @@ use crate::row::Row;
 use crate::rules::Copy;
 use crate::store::{CowMap, MemoryStore, Partition, Store, WriteBatch};
 use crate::transaction::{Author, Snowflakes, Transaction};
-use crate::view::View;
+use crate::view::{View, ViewVersion};
 use crate::{Error, Result, keys};
 
 /// Where the clock starts: 2020-09-13T12:26:40Z.
@@ -87,6 +87,7 @@ impl TestSpace {
             generation: Generation(0),
             base: Base { epoch: Epoch::default(), seq: self.seq },
             overlaid: false,
+            version: ViewVersion(self.seq.0),
             writes: CowMap::default(),
         }
     }

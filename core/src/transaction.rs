@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use crate::catalog::{Default, Table};
+use crate::device::RequestId;
 use crate::hlc::{Entropy, Now};
 use crate::ids::{ColumnId, DeviceNumber, TableId};
 use crate::merge::{OwnWrites, apply, decide};
@@ -45,6 +46,7 @@ pub struct Transaction {
     bytes: usize,
     now: Now,
     author: Author,
+    request: Option<(RequestId, u64)>,
     pub(crate) version: u64,
 }
 
@@ -90,7 +92,7 @@ pub struct SavePoint {
 impl Transaction {
     /// A transaction over `view`; `version` lets the owner notice that the view is old.
     pub(crate) fn new(view: View, now: Now, author: Author, version: u64) -> Transaction {
-        Transaction { view, ops: Vec::new(), bytes: 0, now, author, version }
+        Transaction { view, ops: Vec::new(), bytes: 0, now, author, request: None, version }
     }
 
     /// What the transaction sees, its own writes included.
@@ -106,6 +108,16 @@ impl Transaction {
     /// The operations so far.
     pub fn ops(&self) -> &[Op] {
         &self.ops
+    }
+
+    /// Says which request the transaction answers and how many rows that one inserts, changes or deletes. A device
+    /// remembers it with the commit, see [`Device::receipt`](crate::device::Device::receipt).
+    pub fn answer(&mut self, request: RequestId, affected: u64) {
+        self.request = Some((request, affected));
+    }
+
+    pub(crate) fn request(&self) -> Option<(RequestId, u64)> {
+        self.request
     }
 
     /// The same operations on a newer view.

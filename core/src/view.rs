@@ -13,6 +13,10 @@ use crate::row::{Header, Row};
 use crate::store::{CowMap, Cursor, Direction, KeyRange, Partition, Snapshot, successor};
 use crate::{Result, keys};
 
+/// Counts the changes of what a device's readers see, from 0 when the copy is opened. Views of a server have 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ViewVersion(pub u64);
+
 /// A pinned state of one space. Clones share it.
 #[derive(Clone)]
 pub struct View {
@@ -23,6 +27,7 @@ pub struct View {
     pub(crate) base: Base,
     /// Whether a device's overlay lies over the confirmed rows.
     pub(crate) overlaid: bool,
+    pub(crate) version: ViewVersion,
     /// Rows of an open transaction by table number and primary key.
     pub(crate) writes: CowMap,
 }
@@ -36,6 +41,17 @@ impl View {
     /// The position that writes based on this view have seen.
     pub fn base(&self) -> Base {
         self.base
+    }
+
+    /// Which state of its copy it shows, under the writes of an open transaction.
+    pub fn version(&self) -> ViewVersion {
+        self.version
+    }
+
+    /// Whether an open transaction has written to the table.
+    pub fn has_writes(&self, table: TableId) -> bool {
+        let prefix = write_key(table, &[]);
+        self.writes.cursor(KeyRange::prefix(prefix), Direction::Forward).step()
     }
 
     /// The encoded row of a key, also a tombstone.

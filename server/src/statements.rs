@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kalamdb_core::catalog::Catalog;
+use kalamdb_core::device::{Receipt, RequestId};
 use kalamdb_core::server::Server;
 use kalamdb_core::store::WriteBatch;
 use kalamdb_core::{Error, Name, Now, Result, SpaceId, Transaction, UserId, Value, View};
@@ -77,6 +78,10 @@ impl Backend for Sealed {
         let written = self.server.commit(self.space, tx, now(), seal)?;
         let lost = written.lost.iter().map(|lost| (lost.table, lost.column)).collect();
         Ok(Committed { commit: written.commit, seq: Some(written.seq), mutation: None, lost })
+    }
+
+    fn receipt(&self, request: RequestId) -> Result<Option<Receipt>> {
+        self.inner.receipt(request)
     }
 
     fn change_catalog(&self, change: &mut dyn FnMut(&mut Catalog) -> Result<()>) -> Result<()> {

@@ -2,9 +2,10 @@
 //! that says so.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kalamdb_core::{CatalogVersion, Now, Result, Value, View};
+use kalamdb_core::{CatalogVersion, Error, Now, Result, Value, View};
 
 use crate::backend::Backend;
 use crate::direct::{DirectPlan, Scope, translate};
@@ -14,13 +15,31 @@ use crate::result::{ResultColumn, StatementResult};
 /// Columns and rows.
 pub type Answer = (Vec<ResultColumn>, Vec<Vec<Value>>);
 
+/// A future that may move between threads.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// Answers queries that core cannot answer alone.
+pub trait QueryEngine: Send {
+    /// Columns and rows of a query over `view`.
+    fn query<'a>(&'a mut self, view: View, query: &'a Query, params: &'a [Value], now: Now) -> Pending<'a, Answer>;
+
+    /// How it would run, or ran: rows of a plan's kind and text.
+    fn explain<'a>(
+        &'a mut self,
+        view: View,
+        query: &'a Query,
+        mode: ExplainMode,
+        params: &'a [Value],
+        now: Now,
+    ) -> Pending<'a, Vec<Vec<Value>>>;
+}
+
 /// Answers queries of one session.
 pub struct Reader {
     #[cfg(feature = "datafusion")]
     backend: Arc<dyn Backend>,
-    /// Made by the first query that needs it.
-    #[cfg(feature = "datafusion")]
-    engine: Option<crate::engine::Engine>,
+    /// Where DataFusion is linked in, it is made by the first query that needs it.
+    engine: Option<Box<dyn QueryEngine>>,
 }
 
 /// What a query became on the direct path, for one version of the catalog; `None` once it is known to need more.
@@ -139,22 +158,31 @@ impl Reader {
 /// The code of a query that core cannot answer alone in a build that has nothing else.
 const NEEDS_ENGINE: &str = "needs_engine";
 
-#[cfg(feature = "datafusion")]
 impl Reader {
-    /// A reader for `backend`.
-    pub fn new(backend: Arc<dyn Backend>) -> Reader {
-        Reader { backend, engine: None }
+    /// A reader for `backend`, with an engine of its own if it is to have another than DataFusion.
+    #[cfg_attr(not(feature = "datafusion"), expect(unused_variables, reason = "DataFusion asks it for system tables"))]
+    pub fn new(backend: Arc<dyn Backend>, engine: Option<Box<dyn QueryEngine>>) -> Reader {
+        Reader {
+            #[cfg(feature = "datafusion")]
+            backend,
+            engine,
+        }
     }
 
-    fn engine(&mut self) -> Result<&mut crate::engine::Engine> {
+    fn engine(&mut self) -> Result<Option<&mut Box<dyn QueryEngine>>> {
+        #[cfg(feature = "datafusion")]
         if self.engine.is_none() {
-            self.engine = Some(crate::engine::Engine::new(self.backend.clone())?);
+            self.engine = Some(Box::new(crate::engine::Engine::new(self.backend.clone())?));
         }
-        self.engine.as_mut().ok_or_else(|| kalamdb_core::Error::internal("no_engine", "the query engine is missing"))
+        Ok(self.engine.as_mut())
     }
 
     async fn engine_rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
-        self.engine()?.query(view, query, params, now).await
+        check_tables(&view, query)?;
+        match self.engine()? {
+            Some(engine) => engine.query(view, query, params, now).await,
+            None => Err(needs_engine()),
+        }
     }
 
     async fn engine_explain(
@@ -165,40 +193,21 @@ impl Reader {
         params: &[Value],
         now: Now,
     ) -> Result<Vec<Vec<Value>>> {
-        self.engine()?.explain(view, query, mode, params, now).await
+        check_tables(&view, query)?;
+        match self.engine()? {
+            Some(engine) => engine.explain(view, query, mode, params, now).await,
+            None => Err(needs_engine()),
+        }
     }
 }
 
-#[cfg(not(feature = "datafusion"))]
-impl Reader {
-    /// A reader for a session.
-    pub fn new(_: Arc<dyn Backend>) -> Reader {
-        Reader {}
-    }
-
-    async fn engine_rows(&mut self, view: View, query: &Query, _: &[Value], _: Now) -> Result<Answer> {
-        Err(needs_engine(&view, query))
-    }
-
-    async fn engine_explain(
-        &mut self,
-        view: View,
-        query: &Query,
-        _: ExplainMode,
-        _: &[Value],
-        _: Now,
-    ) -> Result<Vec<Vec<Value>>> {
-        Err(needs_engine(&view, query))
-    }
+/// A table that does not exist is the nearer reason than whatever an engine would find.
+fn check_tables(view: &View, query: &Query) -> Result<()> {
+    query.tables.iter().try_for_each(|table| crate::system::check_table(view, table).map(drop))
 }
 
-#[cfg(not(feature = "datafusion"))]
-fn needs_engine(view: &View, query: &Query) -> kalamdb_core::Error {
-    // A table that does not exist is the nearer reason.
-    if let Some(error) = query.tables.iter().find_map(|table| crate::system::check_table(view, table).err()) {
-        return error;
-    }
+fn needs_engine() -> Error {
     let message =
         "this build has no query engine: it answers SELECT of one table with plain columns, conditions and groups";
-    kalamdb_core::Error::invalid(NEEDS_ENGINE, message)
+    Error::invalid(NEEDS_ENGINE, message)
 }

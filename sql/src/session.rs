@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use kalamdb_core::device::RequestId;
 use kalamdb_core::{Error, ErrorKind, Result, Transaction, Value, View};
 
 use crate::backend::{Backend, Committed};
 use crate::dml::{self, Writer};
 use crate::parse::{Script, ScriptCache, Statement};
-use crate::reader::Reader;
+use crate::reader::{QueryEngine, Reader};
 use crate::result::StatementResult;
 use crate::{ddl, show};
 
@@ -30,7 +31,16 @@ pub struct Session {
 impl Session {
     /// A session without an open transaction.
     pub fn new(backend: Arc<dyn Backend>) -> Session {
-        let reader = Reader::new(backend.clone());
+        Session::with(backend, None)
+    }
+
+    /// A session that hands queries which core cannot answer alone to `engine`.
+    pub fn with_engine(backend: Arc<dyn Backend>, engine: Box<dyn QueryEngine>) -> Session {
+        Session::with(backend, Some(engine))
+    }
+
+    fn with(backend: Arc<dyn Backend>, engine: Option<Box<dyn QueryEngine>>) -> Session {
+        let reader = Reader::new(backend.clone(), engine);
         Session { backend, transaction: None, scripts: ScriptCache::default(), reader }
     }
 
@@ -48,12 +58,37 @@ impl Session {
     /// Kind `invalid` if the text does not parse, the number of parameters differs or a statement cannot run;
     /// `conflict` for an existing key; `quota` past a limit; what the backend gives.
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
+        self.execute_request(None, sql, params).await
+    }
+
+    /// As [`Session::execute`], but a statement that committed under this id before is not run again: its answer is
+    /// given once more, without the rows of queries. A block of BEGIN … COMMIT that committed is passed over whole.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; kind `invalid` where the backend keeps no receipts.
+    pub async fn execute_request(
+        &mut self,
+        id: Option<[u8; 16]>,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<StatementResult>> {
         let script = self.scripts.get(sql)?;
         check_params(&script, params)?;
         let count = script.statements.len();
         let mut results = Vec::with_capacity(count);
         for (at, statement) in script.statements.iter().enumerate() {
-            let result = self.run(statement, params).await;
+            if at < results.len() {
+                continue;
+            }
+            let request = id.and_then(|id| Some(RequestId { id, statement: u32::try_from(at).ok()? }));
+            if let Some(answered) =
+                request.map(|request| self.answered(request, &script.statements[at..])).transpose()?
+                && !answered.is_empty()
+            {
+                results.extend(answered);
+                continue;
+            }
+            let result = self.run(statement, params, request).await;
             results.push(match result {
                 Err(error) if count > 1 => return Err(error.context(format!("statement {} of {count}", at + 1))),
                 result => result?,
@@ -62,7 +97,33 @@ impl Session {
         Ok(results)
     }
 
-    async fn run(&mut self, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+    /// The answers to the statements from `request` on that committed before: one, or those of a block.
+    fn answered(&self, request: RequestId, statements: &[Statement]) -> Result<Vec<StatementResult>> {
+        let end = match statements {
+            [Statement::Begin, ..] => {
+                let end = statements.iter().position(|statement| *statement == Statement::Commit);
+                end.unwrap_or(statements.len())
+            }
+            [Statement::Commit | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_), ..] => 0,
+            _ => return Ok(Vec::new()),
+        };
+        let last = RequestId { statement: request.statement.saturating_add(end as u32), ..request };
+        let Some(receipt) = self.backend.receipt(last)? else { return Ok(Vec::new()) };
+        let mut answers: Vec<_> =
+            statements.iter().take(end + 1).map(|known| StatementResult::done(known.tag())).collect();
+        if let Some(answer) = answers.last_mut() {
+            answer.affected = receipt.affected;
+            answer.committed = Some(Committed { mutation: Some(receipt.mutation), ..Committed::default() });
+        }
+        Ok(answers)
+    }
+
+    async fn run(
+        &mut self,
+        statement: &Statement,
+        params: &[Value],
+        request: Option<RequestId>,
+    ) -> Result<StatementResult> {
         match statement {
             Statement::Ddl(change) => {
                 if self.in_transaction() {
@@ -73,9 +134,9 @@ impl Session {
             }
             Statement::Show(what) => show::run(&self.view()?, &*self.backend, what),
             Statement::Begin => self.begin(),
-            Statement::Commit => self.commit(),
+            Statement::Commit => self.commit(request),
             Statement::Rollback => match self.transaction.take() {
-                Some(_) => Ok(StatementResult::done("ROLLBACK")),
+                Some(_) => Ok(StatementResult::done(Statement::Rollback.tag())),
                 None => Err(no_transaction("ROLLBACK")),
             },
             Statement::Query(query) => {
@@ -87,7 +148,9 @@ impl Session {
                 let view = self.view()?;
                 self.reader.explain(view, query, *mode, params, self.backend.now()).await
             }
-            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => self.write(statement, params).await,
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+                self.write(statement, params, request).await
+            }
         }
     }
 
@@ -106,13 +169,16 @@ impl Session {
             ));
         }
         self.transaction = Some(self.backend.begin()?);
-        Ok(StatementResult::done("BEGIN"))
+        Ok(StatementResult::done(Statement::Begin.tag()))
     }
 
-    fn commit(&mut self) -> Result<StatementResult> {
-        let transaction = self.transaction.take().ok_or_else(|| no_transaction("COMMIT"))?;
+    fn commit(&mut self, request: Option<RequestId>) -> Result<StatementResult> {
+        let mut transaction = self.transaction.take().ok_or_else(|| no_transaction("COMMIT"))?;
+        if let Some(request) = request {
+            transaction.answer(request, 0);
+        }
         let committed = self.commit_writes(transaction)?;
-        Ok(StatementResult { committed, ..StatementResult::done("COMMIT") })
+        Ok(StatementResult { committed, ..StatementResult::done(Statement::Commit.tag()) })
     }
 
     fn commit_writes(&self, transaction: Transaction) -> Result<Option<Committed>> {
@@ -122,7 +188,12 @@ impl Session {
         self.backend.commit(transaction).map(Some)
     }
 
-    async fn write(&mut self, statement: &Statement, params: &[Value]) -> Result<StatementResult> {
+    async fn write(
+        &mut self,
+        statement: &Statement,
+        params: &[Value],
+        request: Option<RequestId>,
+    ) -> Result<StatementResult> {
         if let Some(mut transaction) = self.transaction.take() {
             let point = transaction.save_point();
             let result = self.write_in(&mut transaction, statement, params).await;
@@ -136,6 +207,9 @@ impl Session {
         loop {
             let mut transaction = self.backend.begin()?;
             let result = self.write_in(&mut transaction, statement, params).await?;
+            if let Some(request) = request {
+                transaction.answer(request, result.affected);
+            }
             tries += 1;
             match self.commit_writes(transaction) {
                 Err(error) if error.kind() == ErrorKind::Retry && tries <= RETRIES_MAX => {}
@@ -151,13 +225,13 @@ impl Session {
         params: &[Value],
     ) -> Result<StatementResult> {
         let mut writer = Writer { tx, params, backend: &*self.backend, reader: &mut self.reader };
-        let (tag, affected) = match statement {
-            Statement::Insert(insert) => ("INSERT", dml::insert(&mut writer, insert).await?),
-            Statement::Update(update) => ("UPDATE", dml::update(&mut writer, update).await?),
-            Statement::Delete(delete) => ("DELETE", dml::delete(&mut writer, delete).await?),
+        let affected = match statement {
+            Statement::Insert(insert) => dml::insert(&mut writer, insert).await?,
+            Statement::Update(update) => dml::update(&mut writer, update).await?,
+            Statement::Delete(delete) => dml::delete(&mut writer, delete).await?,
             _ => return Err(Error::internal("not_a_write", "the statement is not a write")),
         };
-        Ok(StatementResult { affected, ..StatementResult::done(tag) })
+        Ok(StatementResult { affected, ..StatementResult::done(statement.tag()) })
     }
 }
 

@@ -72,23 +72,24 @@ impl Device {
         let mut batch = WriteBatch::new();
         let mut identity = state.identity;
         let Taken { decided, is_forked } = take_results(&copier, &tx.results, &mut touched, &mut identity, &mut batch)?;
+        let rows = touched.keys().cloned().collect();
         copier.settle(touched, &decided, &mut batch)?;
         if identity != state.identity {
             identity.save(&mut batch);
         }
         let progress = state.progress.after(&head, position);
-        let commit = self.finish(&mut state, progress, identity, decided.len() as u64, batch)?;
+        let commit = self.finish(&mut state, progress, identity, (decided.len() as u64, Some(rows)), batch)?;
         state.clock.observe(head.hlc);
         Ok(Applied { commit, position, decided: decided.into_iter().collect(), is_forked })
     }
 
-    /// Commits a batch that moves the position.
+    /// Commits a batch that moves the position, given how many own mutations it decides and the rows that it touches.
     pub(super) fn finish(
         &self,
         state: &mut State,
         progress: Progress,
         identity: Identity,
-        decided: u64,
+        (decided, rows): (u64, Option<Vec<RowKey>>),
         mut batch: WriteBatch,
     ) -> Result<CommitId> {
         progress.save(&mut batch);
@@ -96,7 +97,7 @@ impl Device {
         state.progress = progress;
         state.identity = identity;
         state.waiting -= decided;
-        state.version += 1;
+        state.changed(rows);
         state.unpersisted_positions.push_back((commit, progress.position));
         Ok(commit)
     }

@@ -1,7 +1,8 @@
 //! Local transactions: outbox entry and overlay in one batch.
 
 use super::outbox::OutboxEntry;
-use super::{Device, State};
+use super::overlay::RowKey;
+use super::{Device, Receipt, State};
 use crate::catalog::Catalog;
 use crate::hlc::Now;
 use crate::ids::{CatalogVersion, MutationId};
@@ -42,8 +43,9 @@ impl Device {
         let mutation_id = state.identity.last.next();
         let hlc = clock.tick(Now(now.micros().saturating_sub(state.clock_ahead)));
         let mut batch = WriteBatch::new();
-        self.save_rows(&state, &transaction, mutation_id, &mut batch)?;
+        let rows = self.save_rows(&state, &transaction, mutation_id, &mut batch)?;
         let catalog = state.progress.binding.map_or(CatalogVersion(0), |binding| binding.catalog);
+        let request = transaction.request();
         let (_, ops) = transaction.into_parts();
         let count = ops.len();
         let entry = OutboxEntry::new(&Mutation { id: mutation_id, base, hlc, catalog, ops }, now);
@@ -53,11 +55,18 @@ impl Device {
         identity.last = mutation_id;
         identity.hlc = hlc;
         identity.save(&mut batch);
+        let receipt = request.map(|(request, affected)| (request, Receipt { mutation: mutation_id, affected }));
+        if let Some((request, receipt)) = receipt {
+            state.receipts.save(request, receipt, &mut batch);
+        }
         let commit = self.store.commit(batch)?;
+        if let Some((request, receipt)) = receipt {
+            state.receipts.saved(request, receipt);
+        }
         state.identity = identity;
         state.clock = clock;
         state.waiting += 1;
-        state.version += 1;
+        state.changed(Some(rows));
         // What is durable by now need not be remembered, also where no session asks.
         state.note_persisted(self.store.persisted());
         state.unpersisted_entries.push_back((commit, mutation_id));
@@ -66,9 +75,16 @@ impl Device {
         Ok(LocalCommit { commit, mutation: Some(mutation_id) })
     }
 
-    /// Adds overlay rows, pending marks and index entries of the transaction.
-    fn save_rows(&self, state: &State, tx: &Transaction, id: MutationId, batch: &mut WriteBatch) -> Result<()> {
+    /// Adds overlay rows, pending marks and index entries of the transaction, and gives the rows.
+    fn save_rows(
+        &self,
+        state: &State,
+        tx: &Transaction,
+        id: MutationId,
+        batch: &mut WriteBatch,
+    ) -> Result<Vec<RowKey>> {
         let before = state.view(&*self.store)?;
+        let mut rows = Vec::new();
         for (table_id, pk, bytes) in Transaction::written(tx.view()) {
             let table = state.catalog.live_table(table_id)?;
             if !table.indexes.is_empty() {
@@ -78,8 +94,9 @@ impl Device {
             }
             batch.put(Partition::Overlay, keys::overlay(table_id, &pk), bytes);
             batch.put(Partition::Overlay, keys::pending(table_id, &pk, id), Vec::new());
+            rows.push((table_id, pk));
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// Changes the local catalog: tables that the server does not know yet may be created, altered and dropped.
@@ -95,7 +112,7 @@ impl Device {
         catalog.save(CatalogVersion(0), &mut batch);
         self.store.commit(batch)?;
         state.catalog = std::sync::Arc::new(catalog);
-        state.version += 1;
+        state.changed(None);
         self.build_indexes(&mut state)?;
         drop(state);
         self.announce();

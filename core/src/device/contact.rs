@@ -178,7 +178,7 @@ impl Device {
         state.catalog = Arc::new(catalog);
         state.progress = progress;
         state.user = Some(contact.user.clone());
-        state.version += 1;
+        state.changed(None);
         self.build_indexes(&mut state)?;
         let missing = state.catalog.tables().filter(|table| is_local(table.id)).cloned().collect();
         Ok(Meeting { missing, differs })
@@ -254,7 +254,7 @@ impl Device {
         let commit = self.store.commit(batch)?;
         state.identity = identity;
         state.waiting = waiting.len() as u64;
-        state.version += 1;
+        state.changed(None);
         state.unpersisted_entries.clear();
         state.unpersisted_entries.push_back((commit, identity.last));
         state.persisted_entry = MutationId(0);

@@ -121,7 +121,7 @@ impl Device {
             updated: offer.updated,
             ..state.progress
         };
-        let commit = self.finish(&mut state, progress, identity, decided.len() as u64, batch)?;
+        let commit = self.finish(&mut state, progress, identity, (decided.len() as u64, None), batch)?;
         // Those of tables that came in the meantime.
         self.build_indexes(&mut state)?;
         Ok(Applied { commit, position: offer.position, decided: decided.into_iter().collect(), is_forked })

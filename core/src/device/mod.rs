@@ -10,28 +10,32 @@ mod contact;
 mod install;
 mod outbox;
 mod overlay;
+mod receipts;
+mod recent;
 mod state;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::catalog::Catalog;
 use crate::hlc::{CLOCK_AHEAD_MAX_MS, Entropy, Hlc, HlcClock, Now};
-use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId, UserId};
+use crate::ids::{DeviceId, Generation, MutationId, Position, SpaceId, TableId, UserId};
 use crate::mutation::Base;
 use crate::planted::{Bug, is_planted};
 use crate::rules::Copy;
 use crate::store::{CommitId, CowMap, Partition, Store, WriteBatch};
 use crate::transaction::{Author, Snowflakes, Transaction};
-use crate::view::View;
+use crate::view::{View, ViewVersion};
 use crate::{Error, Result, keys};
 
 pub use apply::{Applied, ServerTransaction};
 pub use commit::LocalCommit;
 pub use contact::{Contact, Meeting, ServerCatalog, as_new_table};
 pub use outbox::{OutboxEntry, RejectedWrite};
+pub use receipts::{RECEIPTS_MAX, Receipt, RequestId};
+pub use recent::RECENT_ROWS_MAX;
 pub use state::{Binding, Staging};
 
 use overlay::Copier;
@@ -63,6 +67,8 @@ struct State {
     catalog: Arc<Catalog>,
     /// Rises with every change of what readers see.
     version: u64,
+    recent: recent::RecentRows,
+    receipts: receipts::Receipts,
     /// Entries in the outbox.
     waiting: u64,
     /// Commits that hold outbox entries and may not be durable yet.
@@ -71,6 +77,15 @@ struct State {
     unpersisted_positions: VecDeque<(CommitId, Position)>,
     persisted_entry: MutationId,
     persisted_position: Position,
+}
+
+/// A state of the copy as the successor of an earlier one.
+pub struct News {
+    /// The state.
+    pub view: View,
+    /// Table and encoded key of each row that changed since the earlier state; `None` if that may be any row, or the
+    /// tables themselves.
+    pub rows: Option<BTreeSet<(TableId, Vec<u8>)>>,
 }
 
 /// What an application may want to show.
@@ -128,6 +143,8 @@ impl Device {
             user: state::load_user(&*snapshot)?,
             catalog: Arc::new(state::load_catalog(&*snapshot)?),
             version: 0,
+            recent: recent::RecentRows::default(),
+            receipts: receipts::Receipts::load(&*snapshot)?,
             waiting,
             unpersisted_entries: VecDeque::new(),
             unpersisted_positions: VecDeque::new(),
@@ -162,6 +179,22 @@ impl Device {
         self.state.lock().view(&*self.store)
     }
 
+    /// The present state, and what may look different in it since an earlier one.
+    ///
+    /// # Errors
+    /// Kind `closed` if the store is closed.
+    pub fn news(&self, since: ViewVersion) -> Result<News> {
+        let state = self.state.lock();
+        let view = state.view(&*self.store)?;
+        Ok(News { view, rows: state.recent.since(since.0) })
+    }
+
+    /// The rows that may differ between two states of this copy, one of them `version` and the other any later one;
+    /// `None` if that may be any row.
+    pub fn changed_since(&self, version: ViewVersion) -> Option<BTreeSet<(TableId, Vec<u8>)>> {
+        self.state.lock().recent.since(version.0)
+    }
+
     /// Starts a transaction on the present state.
     ///
     /// # Errors
@@ -172,6 +205,11 @@ impl Device {
         let (entropy, snowflakes) = (self.entropy.clone(), self.snowflakes.clone());
         let author = Author { entropy, device: number, snowflakes };
         Ok(Transaction::new(state.view(&*self.store)?, now, author, state.version))
+    }
+
+    /// What became of a request, if it committed a transaction and is one of the last [`RECEIPTS_MAX`].
+    pub fn receipt(&self, request: RequestId) -> Option<Receipt> {
+        self.state.lock().receipts.get(request)
     }
 
     /// The catalog in force.
@@ -306,6 +344,15 @@ impl Device {
 }
 
 impl State {
+    /// Readers see something else from now on: these rows, or anything if that is not known.
+    fn changed(&mut self, rows: Option<Vec<overlay::RowKey>>) {
+        self.version += 1;
+        match rows {
+            Some(rows) => self.recent.note(self.version, rows),
+            None => self.recent.forget(self.version),
+        }
+    }
+
     /// Takes note of what is durable.
     fn note_persisted(&mut self, persisted: CommitId) {
         while let Some((_, id)) = self.unpersisted_entries.pop_front_if(|(commit, _)| *commit <= persisted) {
@@ -324,6 +371,7 @@ impl State {
             generation: self.progress.generation,
             base: Base { epoch: self.progress.position.epoch, seq: self.progress.position.seq },
             overlaid: self.waiting > 0,
+            version: ViewVersion(self.version),
             writes: CowMap::default(),
         })
     }

@@ -23,6 +23,7 @@ mod conjunct;
 mod declare;
 mod explain;
 mod groups;
+pub mod live;
 mod path;
 mod plan;
 mod reading;

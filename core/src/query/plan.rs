@@ -36,6 +36,8 @@ pub struct Plan {
     pub(super) parameters: Vec<Option<Type>>,
     pub(super) tombstones: bool,
     pub(super) ways: Vec<Way>,
+    /// The whole filter, for a row that was found on no way.
+    pub(super) whole: Option<Filter>,
     pub(super) body: Body,
     pub(super) offset: Option<Amount>,
     pub(super) limit: Option<Amount>,
@@ -151,8 +153,9 @@ impl Plan {
                 Ok(Way { path, filter })
             })
             .collect::<Result<_>>()?;
+        let whole = Filter::of(&table, conjuncts.iter().map(|conjunct| conjunct.expr.clone()).collect())?;
         let Query { offset, limit, limits, .. } = *query;
-        Ok(Plan { table, columns, parameters, tombstones, ways, body, offset, limit, limits })
+        Ok(Plan { table, columns, parameters, tombstones, ways, whole, body, offset, limit, limits })
     }
 
     /// The result columns.
@@ -175,7 +178,11 @@ impl Filter {
     /// What a path leaves of the filter.
     fn rest(table: &Table, conjuncts: &[Conjunct], path: &Path) -> Result<Option<Filter>> {
         let rest = conjuncts.iter().zip(&path.consumed).filter(|(_, consumed)| !**consumed);
-        let mut parts: Vec<Expr> = rest.map(|(conjunct, _)| conjunct.expr.clone()).collect();
+        Filter::of(table, rest.map(|(conjunct, _)| conjunct.expr.clone()).collect())
+    }
+
+    /// The condition that all of `parts` hold.
+    fn of(table: &Table, mut parts: Vec<Expr>) -> Result<Option<Filter>> {
         let shown = match parts.len() {
             0 => return Ok(None),
             1 => parts.remove(0),

@@ -34,18 +34,23 @@ impl Plan {
         Ok(rows)
     }
 
-    /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number.
-    ///
-    /// # Errors
-    /// As [`Plan::execute`], and what `visit` gives.
-    pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<()> {
+    /// Fails if the table was altered since the plan was made, or the parameters are not those that it needs.
+    pub(super) fn check(&self, view: &View, parameters: &[Value]) -> Result<()> {
         let known = view.catalog().live_table(self.table.id)?;
         if known.changed != self.table.changed {
             let message =
                 format!("table `{}` was altered since the query was planned: plan it again", known.full_name());
             return Err(Error::retry("stale_plan", message));
         }
-        check_parameters(&self.parameters, parameters)?;
+        check_parameters(&self.parameters, parameters)
+    }
+
+    /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number.
+    ///
+    /// # Errors
+    /// As [`Plan::execute`], and what `visit` gives.
+    pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<()> {
+        self.check(view, parameters)?;
         let skip = amount(self.offset, parameters)?.unwrap_or(0);
         let window = Window { skip, take: amount(self.limit, parameters)? };
         if window.take == Some(0) {
@@ -136,19 +141,19 @@ impl Run<'_, '_> {
 
 /// The value in a slot.
 #[inline]
-fn at<'a>(cells: &'a [Cell<'_>], slot: usize) -> ValueRef<'a> {
+pub(super) fn at<'a>(cells: &'a [Cell<'_>], slot: usize) -> ValueRef<'a> {
     cells.get(slot).map_or(Datum::Null, visible)
 }
 
 /// Memory for the cells of one row, used again for the next.
 #[derive(Default)]
-struct RowCells {
+pub(super) struct RowCells {
     spare: Vec<Cell<'static>>,
 }
 
 impl RowCells {
     #[inline]
-    fn with<T>(
+    pub(super) fn with<T>(
         &mut self,
         table: &crate::Table,
         reading: &Reading,
@@ -168,14 +173,19 @@ impl RowCells {
 
 /// The bytes by which a row sorts, and how many of them its run has in common.
 #[derive(Default)]
-struct SortKey {
-    bytes: Vec<u8>,
+pub(super) struct SortKey {
+    pub(super) bytes: Vec<u8>,
     run_end: usize,
     run: Vec<u8>,
 }
 
 impl SortKey {
-    fn write<'a>(&mut self, order: &[Term], run_terms: usize, value: impl Fn(usize) -> ValueRef<'a>) -> Result<()> {
+    pub(super) fn write<'a>(
+        &mut self,
+        order: &[Term],
+        run_terms: usize,
+        value: impl Fn(usize) -> ValueRef<'a>,
+    ) -> Result<()> {
         self.bytes.clear();
         self.run_end = 0;
         for (at, term) in order.iter().enumerate() {

@@ -38,7 +38,7 @@ pub(super) fn scan(
     parameters: &[Value],
     mut each: impl FnMut(&[u8], &[u8]) -> Result<Flow>,
 ) -> Result<()> {
-    let mut gate = Gate::new(plan, way, parameters);
+    let mut gate = Gate::new(plan, way.filter.as_ref(), parameters);
     let table = plan.table.id;
     let direction = way.path.direction;
     match (bind(&plan.table, &way.path, parameters)?, &way.path.source) {
@@ -118,7 +118,7 @@ fn by_index(
 }
 
 /// Decides whether a row is part of the query.
-struct Gate<'a> {
+pub(super) struct Gate<'a> {
     table: &'a Table,
     tombstones: bool,
     filter: Option<&'a Filter>,
@@ -127,19 +127,13 @@ struct Gate<'a> {
 }
 
 impl<'a> Gate<'a> {
-    fn new(plan: &'a Plan, way: &'a Way, parameters: &'a [Value]) -> Gate<'a> {
-        Gate {
-            table: &plan.table,
-            tombstones: plan.tombstones,
-            filter: way.filter.as_ref(),
-            parameters,
-            spare: Vec::new(),
-        }
+    pub(super) fn new(plan: &'a Plan, filter: Option<&'a Filter>, parameters: &'a [Value]) -> Gate<'a> {
+        Gate { table: &plan.table, tombstones: plan.tombstones, filter, parameters, spare: Vec::new() }
     }
 
     /// Unknown is not true: a row passes only if the condition holds.
     #[inline]
-    fn passes(&mut self, pk: &[u8], row: &[u8]) -> Result<bool> {
+    pub(super) fn passes(&mut self, pk: &[u8], row: &[u8]) -> Result<bool> {
         if !self.tombstones && Header::is_tombstone(row)? {
             return Ok(false);
         }

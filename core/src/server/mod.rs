@@ -26,7 +26,7 @@ use crate::mutation::Base;
 use crate::rules::{Copy, build_indexes};
 use crate::store::{CommitId, CowMap, Direction, Partition, Store, WriteBatch};
 use crate::transaction::Snowflakes;
-use crate::view::View;
+use crate::view::{View, ViewVersion};
 use crate::{Error, Result, keys};
 
 pub use export::SNAPSHOTS_MAX;
@@ -167,6 +167,7 @@ impl Server {
             generation: GENERATION,
             base: Base { epoch: space.record.epoch, seq: space.head.seq },
             overlaid: false,
+            version: ViewVersion(0),
             writes: CowMap::default(),
         })
     }

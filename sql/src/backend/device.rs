@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kalamdb_core::catalog::Catalog;
-use kalamdb_core::device::Device;
+use kalamdb_core::device::{Device, Receipt, RequestId};
 use kalamdb_core::{Datum, Entropy, Error, Name, Now, Result, Transaction, UserId, Value, View};
 
 use super::{Backend, Clock, Committed, StorageLocation};
@@ -39,6 +39,10 @@ impl Backend for DeviceBackend {
     fn commit(&self, tx: Transaction) -> Result<Committed> {
         let done = self.device.commit(tx, self.now())?;
         Ok(Committed { commit: done.commit, mutation: done.mutation, ..Committed::default() })
+    }
+
+    fn receipt(&self, request: RequestId) -> Result<Option<Receipt>> {
+        Ok(self.device.receipt(request))
     }
 
     fn change_catalog(&self, change: &mut dyn FnMut(&mut Catalog) -> Result<()>) -> Result<()> {

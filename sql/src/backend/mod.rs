@@ -5,6 +5,7 @@ mod locations;
 mod server;
 
 use kalamdb_core::catalog::Catalog;
+use kalamdb_core::device::{Receipt, RequestId};
 use kalamdb_core::store::CommitId;
 use kalamdb_core::{ColumnId, MutationId, Name, Now, Result, Seq, TableId, Transaction, UserId, Value, View};
 
@@ -59,6 +60,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// Kind `conflict` if it cannot be applied any more; what the copy gives.
     fn commit(&self, tx: Transaction) -> Result<Committed>;
+
+    /// What became of a request that was made before, if it committed a transaction.
+    ///
+    /// # Errors
+    /// Kind `invalid` where requests have no ids, as on a server, which knows them by their `Idempotency-Key`.
+    fn receipt(&self, request: RequestId) -> Result<Option<Receipt>>;
 
     /// Changes the catalog: all that `change` does, or nothing if it fails.
     ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kalamdb_core::catalog::Catalog;
+use kalamdb_core::device::{Receipt, RequestId};
 use kalamdb_core::server::Server;
 use kalamdb_core::store::{Partition, WriteBatch};
 use kalamdb_core::{Datum, Entropy, Error, Name, Now, Result, SpaceId, Transaction, UserId, Value, View, keys};
@@ -84,6 +85,10 @@ impl Backend for ServerBackend {
         let written = self.server.commit(self.space, tx, self.now(), WriteBatch::new())?;
         let lost = written.lost.iter().map(|lost| (lost.table, lost.column)).collect();
         Ok(Committed { commit: written.commit, seq: Some(written.seq), mutation: None, lost })
+    }
+
+    fn receipt(&self, _: RequestId) -> Result<Option<Receipt>> {
+        Err(Error::invalid("no_receipts", "a server knows repeated requests by their Idempotency-Key"))
     }
 
     fn change_catalog(&self, change: &mut dyn FnMut(&mut Catalog) -> Result<()>) -> Result<()> {

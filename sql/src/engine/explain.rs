@@ -12,7 +12,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::query`].
-    pub async fn explain(
+    pub(super) async fn explained(
         &mut self,
         view: View,
         query: &Query,

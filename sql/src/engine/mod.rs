@@ -40,9 +40,8 @@ use kalamdb_core::{Now, Result, Type, Value, View};
 use sqlparser::ast;
 
 use crate::backend::Backend;
-use crate::parse::Query;
-use crate::reader::Answer;
-use crate::system::check_table;
+use crate::parse::{ExplainMode, Query};
+use crate::reader::{Answer, Pending, QueryEngine};
 
 use arrow::{read_batch, result_columns, scalar};
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
@@ -93,7 +92,7 @@ impl Engine {
     ///
     /// # Errors
     /// Kind `invalid` if it cannot run, `quota` past [`QUERY_BYTES_MAX`]; what the store gives.
-    pub async fn query(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
+    async fn run(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
         let plan = self.plan(view, query, params, now).await?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
         self.collect(&plan, physical).await
@@ -101,9 +100,6 @@ impl Engine {
 
     /// The logical plan of a query with its parameters filled in.
     async fn plan(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<LogicalPlan> {
-        for table in &query.tables {
-            check_table(&view, table)?;
-        }
         let mut ast = query.ast.clone();
         wildcard::hide_system_columns(&mut ast, view.catalog(), query.system_columns)?;
         order::complete(&mut ast, view.catalog(), &self.state);
@@ -141,6 +137,23 @@ impl Engine {
             read_batch(&batch, &columns, &mut rows)?;
         }
         Ok((columns, rows))
+    }
+}
+
+impl QueryEngine for Engine {
+    fn query<'a>(&'a mut self, view: View, query: &'a Query, params: &'a [Value], now: Now) -> Pending<'a, Answer> {
+        Box::pin(self.run(view, query, params, now))
+    }
+
+    fn explain<'a>(
+        &'a mut self,
+        view: View,
+        query: &'a Query,
+        mode: ExplainMode,
+        params: &'a [Value],
+        now: Now,
+    ) -> Pending<'a, Vec<Vec<Value>>> {
+        Box::pin(self.explained(view, query, mode, params, now))
     }
 }
 

@@ -47,6 +47,24 @@ pub enum Statement {
     Explain(Box<Query>, ExplainMode),
 }
 
+impl Statement {
+    /// What its result is called, for statements that change rows or end a transaction.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Statement::Begin => "BEGIN",
+            Statement::Commit => "COMMIT",
+            Statement::Rollback => "ROLLBACK",
+            Statement::Insert(_) => "INSERT",
+            Statement::Update(_) => "UPDATE",
+            Statement::Delete(_) => "DELETE",
+            Statement::Query(_) => "SELECT",
+            Statement::Explain(..) => "EXPLAIN",
+            Statement::Show(_) => "SHOW",
+            Statement::Ddl(_) => "DDL",
+        }
+    }
+}
+
 /// What `EXPLAIN` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExplainMode {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kalamdb_core::catalog::Catalog;
+use kalamdb_core::device::{Receipt, RequestId};
 use kalamdb_core::{Error, Name, Now, Result, Transaction, UserId, Value, View};
 use kalamdb_sql::{Backend, Committed, Session, StatementResult, StorageLocation, SystemTable};
 
@@ -28,6 +29,10 @@ impl Backend for ReadOnly {
     }
 
     fn commit(&self, _: Transaction) -> Result<Committed> {
+        Err(read_only())
+    }
+
+    fn receipt(&self, _: RequestId) -> Result<Option<Receipt>> {
         Err(read_only())
     }
 
