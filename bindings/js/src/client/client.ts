@@ -1,0 +1,337 @@
+import type { EngineStatus, ModuleInfo } from '../engine.js'
+import { databaseClosed, KalamError } from '../errors.js'
+import { guarded, type LiveSink } from '../live/source.js'
+import {
+  type Answers,
+  type Attachment,
+  BATCH_CALLS_MAX,
+  type Call,
+  type OpenOptions,
+  type PlainCall,
+  type StorageInfo,
+  type SyncWish,
+  type TabInfo
+} from '../protocol.js'
+import type { Progress } from '../result.js'
+import { type Decoded, decodeResults } from '../values/decode.js'
+import { ParameterWriter } from '../values/encode.js'
+import type { ValueOptions } from '../values/columns.js'
+import { Packer } from '../values/pack.js'
+import type { Statement } from '../sql.js'
+import { Alive } from './alive.js'
+import type { CallPlan, Entry } from './entry.js'
+import { Emitter, type Events } from './events.js'
+import { Feeds } from './feeds.js'
+import { Journal } from './journal.js'
+import { withinMillis } from './limits.js'
+import { Link } from './link.js'
+import { commitPlan, executePlan, type SentStatement, stepPlan } from './plans.js'
+import { EntryProgress } from './progress.js'
+
+/** What a client is opened with. @internal */
+export interface ClientOptions {
+  readonly spawn: () => Worker
+  readonly open: OpenOptions
+  readonly values: ValueOptions
+  readonly token?: () => string | Promise<string>
+  readonly wish?: SyncWish
+}
+
+/** What a statement or transaction gave, and how far its writes have come. @internal */
+export interface Answer {
+  readonly results: readonly Decoded[]
+  readonly progress: Progress
+}
+
+/** How long closing waits for writes to become durable. */
+const CLOSE_MILLIS = 10_000
+
+/**
+ * The page's end: sends what is asked for in batches, one for each turn, and keeps it until it can be counted on.
+ *
+ * @internal
+ */
+export class Client {
+  readonly events = new Emitter<Events>()
+  /** Called after each change of {@link Client.status}, role or modules. */
+  readonly changed = new Set<() => void>()
+  /** Random; names this tab. */
+  readonly tab = randomName()
+  readonly values: ValueOptions
+  readonly #options: ClientOptions
+  readonly #journal = new Journal()
+  readonly #packer = new Packer()
+  readonly #parameters = new ParameterWriter()
+  readonly #link: Link
+  readonly #feeds = new Feeds((plan) => this.#call(plan))
+  readonly #prefix = crypto.getRandomValues(new Uint8Array(10))
+  readonly #alive: Alive
+  #queue: Entry[] = []
+  #attachment: Attachment | undefined
+  #status: EngineStatus | undefined
+  #wish: SyncWish | undefined
+  #modules: readonly ModuleInfo[] = []
+  #lastSession = 0
+  #closing: Promise<void> | undefined
+  #ended: KalamError | undefined
+  #opened!: { resolve(): void; reject(error: KalamError): void }
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.values = options.values
+    this.#wish = options.wish
+    this.#alive = new Alive(options.open.name)
+    this.#link = new Link(options.spawn, {
+      hello: () => ({ type: 'open', options: options.open, info: this.#info() }),
+      attached: (to, lost) => this.#attach(to, lost),
+      answers: (answers) => this.#answers(answers),
+      token: async () => this.#token(),
+      failed: (error) => this.events.emit('error', error),
+      ended: (error) => this.#end(error)
+    })
+  }
+
+  /** Starts the worker. Resolves when there is an engine. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opened = { resolve, reject }
+      this.#link.start()
+    })
+  }
+
+  /** The engine's status; there is one once the database is open. */
+  get status(): EngineStatus {
+    if (this.#status === undefined) throw databaseClosed()
+    return this.#status
+  }
+
+  /** Why nothing can be called any more. */
+  get ended(): KalamError | undefined {
+    return this.#ended
+  }
+
+  get role(): 'leader' | 'follower' {
+    return this.#attachment?.role ?? 'follower'
+  }
+
+  get storage(): StorageInfo {
+    if (this.#attachment === undefined) throw databaseClosed()
+    return this.#attachment.storage
+  }
+
+  get modules(): readonly ModuleInfo[] {
+    return this.#modules
+  }
+
+  /** Runs statements outside a transaction. */
+  async execute(statement: Statement): Promise<Answer> {
+    return this.#written(executePlan('execute', this.#encode(statement)))
+  }
+
+  /** The number of a new transaction's session. */
+  begin(): number {
+    return ++this.#lastSession
+  }
+
+  /** Runs a statement in an open transaction, and gives what it was for {@link Client.commit}. */
+  async step(
+    session: number,
+    statement: Statement,
+    begin: boolean
+  ): Promise<{ results: Decoded[]; sent: SentStatement }> {
+    const sent = this.#encode(statement)
+    const entry = this.#call(stepPlan(session, sent, begin))
+    await entry.answer
+    return { results: decodeResults(entry.take(), this.values), sent }
+  }
+
+  /** Commits an open transaction of these statements. */
+  commit(session: number, statements: readonly SentStatement[]): Promise<Answer> {
+    return this.#written(commitPlan(session, statements))
+  }
+
+  /** Runs statements as one transaction. */
+  async script(statements: readonly Statement[]): Promise<Answer> {
+    return this.commit(
+      0,
+      statements.map((statement) => this.#encode(statement))
+    )
+  }
+
+  /** Gives an open transaction up. */
+  abandon(session: number): void {
+    // An engine that is gone has no open transactions.
+    this.#call({ survives: false, make: (id) => ({ op: 'abandon', id, session }) }).answer.catch(() => {})
+  }
+
+  /** The rows of a query as an Arrow IPC stream. */
+  async arrow(statement: Statement): Promise<Uint8Array> {
+    const entry = this.#call(executePlan('arrow', this.#encode(statement)))
+    await entry.answer
+    return entry.take().slice()
+  }
+
+  /** Feeds a live query until what it gives is called. */
+  live(statement: Statement, sink: LiveSink): () => void {
+    try {
+      return this.#feeds.open(this.#encode(statement), sink)
+    } catch (error) {
+      queueMicrotask(() => sink.failed(error as KalamError))
+      return () => {}
+    }
+  }
+
+  /** A call without bytes. */
+  async ask<T = void>(call: PlainCall): Promise<T> {
+    const { value } = await this.#call({ survives: true, make: (id) => ({ ...call, id }) }).answer
+    return value as T
+  }
+
+  /** Sets what the page wants of sync, from now on and with engines to come. */
+  async wish(url: string | null): Promise<void> {
+    this.#wish = { url, at: Date.now() }
+    this.#link.wish(this.#wish)
+    await this.ask(url === null ? { op: 'stop' } : { op: 'start', url })
+  }
+
+  /** Waits until all that was written is durable, and closes; what is called from now on is refused. */
+  async close(): Promise<void> {
+    if (this.#closing !== undefined || this.#ended !== undefined) return this.#closing
+    const durable = this.ask({ op: 'persisted' }).catch(() => {})
+    this.#closing = withinMillis(durable, CLOSE_MILLIS).then(() => this.leave())
+    return this.#closing
+  }
+
+  /** Closes without waiting for writes. */
+  async leave(): Promise<void> {
+    await this.#link.close()
+    this.#end(databaseClosed())
+  }
+
+  /** Ends at once, without waiting for anything. */
+  terminate(reason: KalamError): void {
+    this.#link.terminate()
+    this.#end(reason)
+  }
+
+  async #written(plan: CallPlan): Promise<Answer> {
+    const entry = this.#call(plan)
+    await entry.answer
+    const results = decodeResults(entry.take(), this.values)
+    entry.mutations = results.flatMap(({ mutation }) => (mutation > 0 ? [mutation] : []))
+    return { results, progress: new EntryProgress(entry, (call) => this.ask(call)) }
+  }
+
+  #encode({ text, values }: Statement): SentStatement {
+    return { text, params: this.#parameters.encode(values) }
+  }
+
+  #call(plan: CallPlan): Entry {
+    if (this.#ended !== undefined) throw this.#ended
+    if (this.#closing !== undefined) throw databaseClosed()
+    const entry = this.#journal.add(plan)
+    if (this.#queue.length === 0) queueMicrotask(() => this.#flush())
+    this.#queue.push(entry)
+    if (this.#queue.length >= BATCH_CALLS_MAX) this.#flush()
+    return entry
+  }
+
+  /** Sends what was called in this turn; without an engine it stays in the journal, which is sent to the next. */
+  #flush(): void {
+    const queue = this.#queue
+    this.#queue = []
+    if (this.#link.isAttached) this.#send(queue)
+  }
+
+  #send(entries: readonly Entry[]): void {
+    for (let from = 0; from < entries.length; from += BATCH_CALLS_MAX) {
+      const calls = entries.slice(from, from + BATCH_CALLS_MAX).map((entry) => this.#make(entry))
+      // The journal keeps large parameters, so that only the common buffer is given away.
+      this.#link.send({ calls, bytes: this.#packer.take().bytes })
+    }
+  }
+
+  #make(entry: Entry): Call {
+    const sending = { again: entry.sent, replay: entry.answered }
+    entry.sent = true
+    return entry.plan.make(entry.id, (bytes) => this.#packer.add(bytes), sending)
+  }
+
+  #info(): TabInfo {
+    return {
+      tab: this.tab,
+      prefix: this.#prefix,
+      tokens: this.#options.token !== undefined,
+      ...(this.#wish === undefined ? {} : { wish: this.#wish })
+    }
+  }
+
+  async #token(): Promise<string> {
+    const token: unknown = await this.#options.token?.()
+    if (typeof token === 'string' && token !== '') return token
+    throw new KalamError(
+      'unauthorized',
+      'no_token',
+      'the token of sync is not a text: give the token itself or a function that gives it'
+    )
+  }
+
+  #attach(to: Attachment, lost: { readonly error: KalamError; readonly crashed: boolean } | undefined): void {
+    const wasLeader = this.#attachment?.role === 'leader'
+    this.#attachment = to
+    this.#status = to.status
+    this.#modules = to.modules
+    this.#queue = []
+    if (lost === undefined) this.#opened.resolve()
+    const again = lost === undefined ? this.#journal.unsent() : this.#journal.again(lost.error, lost.crashed)
+    const writes = again.filter((entry) => entry.answered).length
+    this.#send(again)
+    if (lost !== undefined && this.#closing === undefined) this.#feeds.again(lost.crashed)
+    this.#alive.set(to.role === 'leader')
+    if (wasLeader !== (to.role === 'leader')) this.events.emit('leader', to.role === 'leader')
+    if (lost?.crashed === true) this.events.emit('restarted', { error: lost.error, writes })
+    this.#tell()
+  }
+
+  #answers(answers: Answers): void {
+    const { status, modules, wish } = answers
+    if (status !== undefined) this.#status = status
+    if (modules !== undefined) this.#modules = modules
+    if (wish !== undefined) {
+      this.#wish = wish
+      this.#link.wish(wish)
+    }
+    for (const { error } of this.#journal.take(answers)) {
+      this.events.emit(
+        'error',
+        new KalamError(
+          error.kind,
+          error.code,
+          `a write was lost when the database's worker ended, and cannot be made again: ${error.message}`,
+          { cause: error }
+        )
+      )
+    }
+    this.#feeds.take(answers)
+    if (status !== undefined || modules !== undefined) this.#tell()
+  }
+
+  #tell(): void {
+    for (const listener of [...this.changed]) guarded(listener)
+  }
+
+  #end(error: KalamError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    this.#alive.set(false)
+    this.#opened.reject(error)
+    this.#journal.end(error)
+    this.#feeds.end(error)
+    this.#tell()
+  }
+}
+
+/** 120 random bits as text. */
+function randomName(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(15)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

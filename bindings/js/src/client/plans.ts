@@ -1,0 +1,28 @@
+import type { CallPlan } from './entry.js'
+
+/** A statement as it is sent. @internal */
+export interface SentStatement {
+  readonly text: string
+  readonly params: Uint8Array
+}
+
+/** A statement outside a transaction. @internal */
+export function executePlan(op: 'execute' | 'arrow', { text, params }: SentStatement): CallPlan {
+  return { survives: true, make: (id, pack) => ({ op, id, sql: text, params: pack(params) }) }
+}
+
+/** A statement of the transaction in `session`; the first one begins it. @internal */
+export function stepPlan(session: number, { text, params }: SentStatement, begin: boolean): CallPlan {
+  return { survives: false, make: (id, pack) => ({ op: 'step', id, session, begin, sql: text, params: pack(params) }) }
+}
+
+/** The end of the transaction in `session`, or with session 0 a transaction in one piece. @internal */
+export function commitPlan(session: number, sent: readonly SentStatement[]): CallPlan {
+  return {
+    survives: true,
+    make: (id, pack, sending) => {
+      const statements = sent.map(({ text, params }) => [text, pack(params)] as const)
+      return { op: 'commit', id, session, statements, ...sending }
+    }
+  }
+}

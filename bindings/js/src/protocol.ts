@@ -1,0 +1,160 @@
+/**
+ * What a page and the owner of its database's engine say to each other: over `postMessage` to the worker, and from there, in
+ * a follower, over a BroadcastChannel to the leader.
+ *
+ * @module
+ */
+import type { Durability, EngineStatus, ModuleInfo } from './engine.js'
+import type { PlainError } from './errors.js'
+
+/** Bytes within the batch's common buffer, or large ones by themselves. */
+export type Packed = readonly [from: number, to: number] | Uint8Array
+
+/** A statement with its parameters. */
+export type PackedStatement = readonly [sql: string, params: Packed]
+
+/**
+ * A call. Its id is the same whenever it is sent again, so that the engine carries it out once; ids of a page ascend.
+ *
+ * `step` runs a statement of a transaction, the first of which begins it. `commit` ends the open transaction `session`, or runs `statements` in a transaction of its own. When it is sent `again`, it
+ * may have been committed before; `replay` says that the page has counted on it since, so that it is written again as it was.
+ */
+export type Call = { readonly id: number } & (PlainCall | StatementCall)
+
+/** A call that carries statements. */
+export type StatementCall =
+  | { readonly op: 'execute' | 'arrow'; readonly sql: string; readonly params: Packed }
+  | {
+      readonly op: 'step'
+      readonly session: number
+      readonly begin: boolean
+      readonly sql: string
+      readonly params: Packed
+    }
+  | {
+      readonly op: 'commit'
+      readonly session: number
+      readonly statements: readonly PackedStatement[]
+      readonly again: boolean
+      readonly replay: boolean
+    }
+  | { readonly op: 'live'; readonly live: number; readonly sql: string; readonly params: Packed }
+
+/** A call without bytes. */
+export type PlainCall =
+  | { readonly op: 'persisted' | 'rejected' | 'stop' | 'probe' | 'load' }
+  | { readonly op: 'abandon'; readonly session: number }
+  | { readonly op: 'unlive'; readonly live: number }
+  | { readonly op: 'synced'; readonly mutations: readonly number[] }
+  | { readonly op: 'dismiss'; readonly number: number }
+  | { readonly op: 'start'; readonly url: string }
+  | { readonly op: 'signOut'; readonly discard: boolean }
+
+/** Calls of one turn of a page. */
+export interface Calls {
+  readonly calls: readonly Call[]
+  readonly bytes: Uint8Array
+}
+
+/** The answer to a call. */
+export interface Reply {
+  readonly id: number
+  /** Packed results. */
+  readonly packed?: Packed
+  /** Anything else. */
+  readonly value?: unknown
+  /** If it committed: the number of the commit among the page's, or 0 if it is durable already. */
+  readonly commit?: number
+  readonly error?: PlainError
+}
+
+/** What happened to a live query: all rows, the changes since, or what ended it. */
+export interface LivePatch {
+  readonly live: number
+  readonly rows?: Packed
+  readonly changes?: Packed
+  readonly error?: PlainError
+}
+
+/** Whether and where the database is kept equal; the newest decision of any tab holds. */
+export interface SyncWish {
+  readonly url: string | null
+  /** When it was decided, in milliseconds since 1970; 0 if it came with `open`. */
+  readonly at: number
+}
+
+/** What the engine's owner tells a page after one of its turns. */
+export interface Answers {
+  readonly replies: readonly Reply[]
+  readonly patches: readonly LivePatch[]
+  readonly bytes: Uint8Array
+  /** All of the page's commits up to this one are durable. */
+  readonly persisted?: number
+  /** Its commits will never be durable. */
+  readonly unpersisted?: PlainError
+  readonly status?: EngineStatus
+  readonly modules?: readonly ModuleInfo[]
+  readonly wish?: SyncWish
+}
+
+/** How to open the database. */
+export interface OpenOptions {
+  /** None for a database in memory. */
+  readonly name?: string
+  readonly user?: string
+  readonly durability: Durability
+}
+
+/** Which page it is that attaches to an engine. */
+export interface TabInfo {
+  /** Random; names the tab's lock and channel. */
+  readonly tab: string
+  /** The first ten bytes of the ids under which its writes are known. */
+  readonly prefix: Uint8Array
+  /** Whether it can be asked for a token. */
+  readonly tokens: boolean
+  readonly wish?: SyncWish
+}
+
+/** What a page learns when it is attached to an engine, the first time and again. */
+export interface Attachment {
+  readonly role: 'leader' | 'follower'
+  readonly storage: StorageInfo
+  readonly status: EngineStatus
+  readonly modules: readonly ModuleInfo[]
+}
+
+/** Where the rows are kept. */
+export interface StorageInfo {
+  readonly mode: 'indexeddb' | 'memory'
+  readonly durability: Durability
+  /** Why the rows are only in memory although it was not asked for. */
+  readonly reason?: string
+}
+
+/** From a page to its worker. */
+export type ToWorker =
+  | { readonly type: 'open'; readonly options: OpenOptions; readonly info: TabInfo }
+  | { readonly type: 'calls'; readonly attachment: number; readonly calls: Calls }
+  | { readonly type: 'wish'; readonly wish: SyncWish }
+  | { readonly type: 'token'; readonly ask: number; readonly token?: string; readonly error?: PlainError }
+  | { readonly type: 'close' }
+
+/** From a worker to its page. */
+export type FromWorker =
+  /** What is not answered has to be sent again, marked with this attachment's number. */
+  | { readonly type: 'attached'; readonly attachment: number; readonly to: Attachment }
+  | { readonly type: 'answers'; readonly attachment: number; readonly answers: Answers }
+  | { readonly type: 'ask'; readonly ask: number }
+  /** The store failed; the page is told. */
+  | { readonly type: 'failed'; readonly error: PlainError }
+  /** The worker is of no more use and has to be started anew. */
+  | { readonly type: 'crashed'; readonly error: PlainError }
+  /** The database is closed for good. */
+  | { readonly type: 'ended'; readonly error: PlainError }
+  | { readonly type: 'closed' }
+
+/** Calls that a page sends at once. */
+export const BATCH_CALLS_MAX = 4_096
+/** Bytes that are packed together; larger ones travel by themselves. */
+export const PACKED_BYTES_MAX = 4_096

@@ -1,0 +1,94 @@
+import type { Client } from '../client/client.js'
+import { isKalamError, KalamError } from '../errors.js'
+import { quote } from '../sql.js'
+import type { ColumnSpec } from './column.js'
+import type { Schema, TableSpec } from './schema.js'
+
+/** A table's name with its namespace, for SQL. @internal */
+export const tableName = ({ namespace, name }: TableSpec): string => `${quote(namespace)}.${quote(name)}`
+
+/** The statements that create what a schema declares and is not there yet. */
+export function schemaStatements(schema: Schema): string[] {
+  const tables = [...schema.specs.values()].map((table) => {
+    const columns = [...table.columns].map(([name, spec]) => `  ${columnText(name, spec)}`)
+    const key = `  PRIMARY KEY (${table.key.map(quote).join(', ')})`
+    return `CREATE USER TABLE IF NOT EXISTS ${tableName(table)} (\n${[...columns, key].join(',\n')}\n)`
+  })
+  return [`CREATE NAMESPACE IF NOT EXISTS ${quote(schema.namespace)}`, ...tables]
+}
+
+function columnText(name: string, spec: ColumnSpec): string {
+  return [
+    quote(name),
+    spec.sqlType,
+    spec.isNotNull && !spec.isKey ? 'NOT NULL' : '',
+    spec.fallback === undefined ? '' : `DEFAULT ${spec.fallback}`,
+    spec.check === undefined ? '' : `CHECK (${spec.check})`
+  ]
+    .filter((part) => part !== '')
+    .join(' ')
+}
+
+/**
+ * Creates a schema's tables and new columns, and compares the rest.
+ *
+ * @throws KalamError `invalid`/`schema_mismatch` where the database has a table of that name that is different
+ * @internal
+ */
+export async function applySchema(client: Client, schema: Schema): Promise<void> {
+  await client.execute({ text: schemaStatements(schema).join(';\n'), values: [] })
+  for (const table of schema.specs.values()) {
+    const { results } = await client.execute({ text: `DESCRIBE ${tableName(table)}`, values: [] })
+    const found = (results[0]?.rows ?? []) as unknown as DescribedColumn[]
+    await compare(client, table, found)
+  }
+}
+
+interface DescribedColumn {
+  readonly name: string
+  readonly type: string
+  readonly primary_key_position: number | null
+}
+
+async function compare(client: Client, table: TableSpec, found: readonly DescribedColumn[]): Promise<void> {
+  const key = found
+    .filter((column) => column.primary_key_position !== null)
+    .sort((a, b) => Number(a.primary_key_position) - Number(b.primary_key_position))
+    .map(({ name }) => name)
+  if (key.join() !== table.key.join()) {
+    throw mismatch(table, `its primary key is (${key.join(', ')}), the schema says (${table.key.join(', ')})`)
+  }
+  const types = new Map(found.map(({ name, type }) => [name, type]))
+  for (const [name, spec] of table.columns) {
+    const type = types.get(name)
+    if (type === undefined) await addColumn(client, table, name, spec)
+    else if (type !== spec.sqlType)
+      throw mismatch(table, `column \`${name}\` is ${type}, the schema says ${spec.sqlType}`)
+  }
+}
+
+/** A device may change a table until it meets the server; after that the table changes there. */
+async function addColumn(client: Client, table: TableSpec, name: string, spec: ColumnSpec): Promise<void> {
+  // ALTER TABLE takes no CHECK.
+  const { check: _, ...plain } = spec
+  const text = `ALTER TABLE ${tableName(table)} ADD COLUMN IF NOT EXISTS ${columnText(name, plain)}`
+  try {
+    await client.execute({ text, values: [] })
+  } catch (cause) {
+    if (!isKalamError(cause)) throw cause
+    throw mismatch(
+      table,
+      `it has no column \`${name}\`, and here it cannot be added (${cause.message}): run \`${text}\` on the server`,
+      cause
+    )
+  }
+}
+
+function mismatch({ namespace, name }: TableSpec, why: string, cause?: unknown): KalamError {
+  return new KalamError(
+    'invalid',
+    'schema_mismatch',
+    `table \`${namespace}.${name}\` differs from the schema: ${why}`,
+    { cause }
+  )
+}

@@ -1,0 +1,205 @@
+import { KalamError } from './errors.js'
+import type { Write } from './result.js'
+import { tableName } from './schema/ddl.js'
+import type {
+  Columns,
+  CounterDeltas,
+  InsertRow,
+  Key,
+  SelectRow,
+  TableSpec,
+  Timestamps,
+  UpdateRow
+} from './schema/schema.js'
+import { Fragment, quote, type Statement } from './sql.js'
+import { jsonText } from './values/encode.js'
+
+/** Runs the statements of tables: a database, or a transaction. @internal */
+export interface TableRunner {
+  /** Runs one statement. */
+  one(statement: Statement): Promise<{ rows: readonly Record<string, unknown>[]; write: Write }>
+  /** Runs statements that take effect together. */
+  all(statements: readonly Statement[]): Promise<Omit<Write, 'affected'>>
+}
+
+/** Rows of one INSERT: its text stays short enough for the engine to keep it parsed. */
+const INSERT_ROWS_MAX = 128
+/** Parameters of one statement. */
+const PARAMETERS_MAX = 4_096
+
+/**
+ * A table of the schema.
+ *
+ * ```ts
+ * import { defineSchema, open, sql, t } from 'kalamdb'
+ *
+ * const schema = defineSchema('app', {
+ *   notes: { id: t.uuid().primaryKey().default(sql`UUID_V7()`), title: t.text().notNull(), likes: t.counter() }
+ * })
+ * const db = await open({ name: 'tables', storage: 'memory', schema })
+ * const id = crypto.randomUUID()
+ * const write = await db.tables.notes.insert({ id, title: 'first' })
+ * await write.persisted()
+ * await db.tables.notes.update(id, { title: 'renamed' })
+ * await db.tables.notes.add(id, { likes: 1 })
+ * console.log(await db.tables.notes.get(id))
+ * await db.tables.notes.delete(id)
+ * ```
+ *
+ * In SQL it stands for its name: `` db.sql`SELECT * FROM ${db.tables.notes}` ``.
+ *
+ * @typeParam C - its columns
+ */
+export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fragment<never> {
+  readonly #spec: TableSpec
+  readonly #runner: TableRunner
+  readonly #name: string
+  readonly #where: string
+  readonly #select: string
+
+  /** @internal */
+  constructor(spec: TableSpec, runner: TableRunner) {
+    super({ text: tableName(spec), values: [] })
+    this.#spec = spec
+    this.#runner = runner
+    this.#name = tableName(spec)
+    this.#where = spec.key.map((column, at) => `${quote(column)} = $${at + 1}`).join(' AND ')
+    this.#select = `SELECT ${[...spec.columns.keys()].map(quote).join(', ')} FROM ${this.#name} WHERE ${this.#where}`
+  }
+
+  /**
+   * Inserts a row, or rows that take effect together. `affected` counts them.
+   *
+   * @throws KalamError `conflict`/`duplicate_key` if a key exists, `invalid` if a value does not fit
+   */
+  async insert(rows: InsertRow<C> | readonly InsertRow<C>[]): Promise<Write> {
+    const list = (Array.isArray(rows) ? rows : [rows]) as readonly Record<string, unknown>[]
+    const statements = this.#inserts(list)
+    const [first] = statements
+    if (first === undefined) return { affected: 0, persisted: () => Promise.resolve(), synced: () => Promise.resolve() }
+    if (statements.length === 1) return (await this.#runner.one(first)).write
+    const progress = await this.#runner.all(statements)
+    return { affected: list.length, persisted: () => progress.persisted(), synced: () => progress.synced() }
+  }
+
+  /**
+   * Changes columns of the row with this key. `affected` is 0 if there is none.
+   *
+   * @throws KalamError `invalid` if a value does not fit
+   */
+  async update(key: Key<C>, changes: UpdateRow<C>): Promise<Write> {
+    const given = this.#given(changes as Record<string, unknown>)
+    const values = this.#key(key)
+    if (given.length === 0) throw this.#invalid('nothing_to_change', 'update was given no column')
+    const set = given.map(([column], at) => `${quote(column)} = $${values.length + at + 1}`).join(', ')
+    const text = `UPDATE ${this.#name} SET ${set} WHERE ${this.#where}`
+    return (await this.#runner.one({ text, values: [...values, ...given.map(([, value]) => value)] })).write
+  }
+
+  /** Deletes the row with this key. `affected` is 0 if there is none. */
+  async delete(key: Key<C>): Promise<Write> {
+    return (await this.#runner.one({ text: `DELETE FROM ${this.#name} WHERE ${this.#where}`, values: this.#key(key) }))
+      .write
+  }
+
+  /** The row with this key. */
+  async get(key: Key<C>): Promise<SelectRow<C, S> | undefined> {
+    const { rows } = await this.#runner.one({ text: this.#select, values: this.#key(key) })
+    return rows[0] as SelectRow<C, S> | undefined
+  }
+
+  /** Adds to counters of the row with this key; concurrent additions of other devices add up. */
+  async add(key: Key<C>, deltas: CounterDeltas<C>): Promise<Write> {
+    const given = this.#given(deltas as Record<string, unknown>)
+    const values = this.#key(key)
+    if (given.length === 0) throw this.#invalid('nothing_to_change', 'add was given no counter')
+    for (const [column, delta] of given) {
+      if (this.#spec.columns.get(column)?.type !== 'COUNTER')
+        throw this.#invalid('wrong_type', `\`${column}\` is no COUNTER: use update`)
+      if (typeof delta !== 'bigint' && !Number.isSafeInteger(delta))
+        throw this.#invalid('bad_parameter', `what is added to \`${column}\` is not an integer`)
+    }
+    const set = given
+      .map(([column], at) => `${quote(column)} = ${quote(column)} + $${values.length + at + 1}`)
+      .join(', ')
+    const text = `UPDATE ${this.#name} SET ${set} WHERE ${this.#where}`
+    return (await this.#runner.one({ text, values: [...values, ...given.map(([, delta]) => delta)] })).write
+  }
+
+  /** INSERTs for rows in order. Their sizes are powers of two, so that few texts serve all. */
+  #inserts(rows: readonly Record<string, unknown>[]): Statement[] {
+    const statements: Statement[] = []
+    let at = 0
+    const given = rows.map((row) => this.#given(row))
+    while (at < given.length) {
+      const columns = (given[at] ?? []).map(([column]) => column)
+      const most = Math.min(INSERT_ROWS_MAX, Math.max(1, Math.floor(PARAMETERS_MAX / Math.max(1, columns.length))))
+      let alike = 1
+      while (alike < most && at + alike < given.length && sameColumns(columns, given[at + alike] ?? [])) alike++
+      const count = 2 ** Math.floor(Math.log2(alike))
+      statements.push(
+        this.#insert(
+          columns,
+          given.slice(at, at + count).flatMap((row) => row.map(([, value]) => value)),
+          count
+        )
+      )
+      at += count
+    }
+    return statements
+  }
+
+  #insert(columns: readonly string[], values: readonly unknown[], count: number): Statement {
+    if (columns.length === 0) return { text: `INSERT INTO ${this.#name} DEFAULT VALUES`, values }
+    const row = (of: number): string => `(${columns.map((_, at) => `$${of * columns.length + at + 1}`).join(', ')})`
+    const text = `INSERT INTO ${this.#name} (${columns.map(quote).join(', ')}) VALUES ${Array.from({ length: count }, (_, of) => row(of)).join(', ')}`
+    return { text, values }
+  }
+
+  /** The columns that are given, in the order of the schema, so that equal shapes have equal texts. */
+  #given(row: Record<string, unknown>): [string, unknown][] {
+    if (typeof row !== 'object' || row === null || Array.isArray(row))
+      throw this.#invalid('bad_row', 'a row is an object with the names of columns')
+    const given: [string, unknown][] = []
+    let known = 0
+    for (const [column, spec] of this.#spec.columns) {
+      if (!Object.hasOwn(row, column)) continue
+      known++
+      const value = row[column]
+      if (value !== undefined)
+        given.push([column, spec.type === 'JSON' && value !== null ? jsonText(value, given.length + 1) : value])
+    }
+    if (known < Object.keys(row).length) {
+      const unknown = Object.keys(row).find((column) => !this.#spec.columns.has(column))
+      throw this.#invalid('unknown_column', `there is no column \`${unknown}\` in the schema`)
+    }
+    return given
+  }
+
+  #key(key: unknown): unknown[] {
+    const columns = this.#spec.key
+    const values = isByName(key) ? columns.map((column) => key[column]) : Array.isArray(key) ? key : [key]
+    const extra = isByName(key) && Object.keys(key).length !== columns.length
+    if (values.length !== columns.length || extra || values.includes(undefined)) {
+      throw this.#invalid(
+        'bad_key',
+        `the key is (${columns.join(', ')}): give ${columns.length === 1 ? 'its value' : 'an object with these, or an array in this order'}`
+      )
+    }
+    return values
+  }
+
+  #invalid(code: string, message: string): KalamError {
+    return new KalamError('invalid', code, `table \`${this.#spec.namespace}.${this.#spec.name}\`: ${message}`)
+  }
+}
+
+function isByName(key: unknown): key is Record<string, unknown> {
+  return (
+    typeof key === 'object' && key !== null && !Array.isArray(key) && !(key instanceof Date) && !ArrayBuffer.isView(key)
+  )
+}
+
+function sameColumns(columns: readonly string[], row: readonly [string, unknown][]): boolean {
+  return columns.length === row.length && columns.every((column, at) => column === row[at]?.[0])
+}

@@ -1,0 +1,57 @@
+/**
+ * What the tabs of an origin say to each other about one database. A `term` is the time of one leader; what belongs to another
+ * term is not heard.
+ *
+ * @module
+ */
+import type { PlainError } from '../errors.js'
+import type { Answers, Attachment, Calls, TabInfo } from '../protocol.js'
+
+/** In the lobby, heard by all. */
+export type LobbyMessage =
+  /** A tab wants to be attached. */
+  | { readonly type: 'hello'; readonly info: TabInfo }
+  /** A tab has become the leader. */
+  | { readonly type: 'leader'; readonly term: string }
+  | { readonly type: 'ping'; readonly tab: string }
+  /** The leader lives; it says to the tab that asked whether it is attached. A leader's page can only say that it lives. */
+  | { readonly type: 'pong'; readonly tab: string; readonly known: boolean; readonly from: 'worker' | 'page' }
+
+/** From a follower to the leader, in the follower's channel. */
+export type ToLeader =
+  | { readonly type: 'calls'; readonly term: string; readonly calls: Calls }
+  | {
+      readonly type: 'token'
+      readonly term: string
+      readonly ask: number
+      readonly token?: string
+      readonly error?: PlainError
+    }
+  | { readonly type: 'bye'; readonly term: string }
+
+/** From the leader to a follower, in the follower's channel. */
+export type ToFollower =
+  | { readonly type: 'welcome'; readonly term: string; readonly to: Attachment }
+  | { readonly type: 'answers'; readonly term: string; readonly answers: Answers }
+  | { readonly type: 'ask'; readonly term: string; readonly ask: number }
+  | { readonly type: 'failed'; readonly term: string; readonly error: PlainError }
+  | { readonly type: 'ended'; readonly term: string; readonly error: PlainError }
+
+/** How often a follower looks whether the leader lives. */
+export const PING_MILLIS = 1_000
+/** The silence after which it takes the database over. */
+export const SILENCE_MILLIS = 3_000
+/** The same for a leader whose page lives: its worker is busy with a long statement. */
+export const BUSY_MILLIS = 30_000
+/** The silence after which the leader does not feed a follower any more; it comes back with its next ping. */
+export const ASLEEP_MILLIS = 60_000
+/** Tabs with the same database. */
+export const TABS_MAX = 100
+
+/** The names of locks and channels. */
+export const names = {
+  /** The lock that the leader holds, and the lobby. */
+  database: (name: string): string => `kalamdb:${name}`,
+  /** The lock that a tab holds while it lives, and its channel. */
+  tab: (name: string, tab: string): string => `kalamdb:${name}:tab:${tab}`
+}

@@ -1,0 +1,309 @@
+import { expect, it, describe } from 'vitest'
+import { KalamError } from '../src/index.js'
+import { thrown } from './support/engine.js'
+import { World } from './support/world.js'
+
+const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
+
+describe('statements', () => {
+  it('run, give rows, and tell what they wrote', async () => {
+    const world = new World()
+    const db = await world.open()
+    const result = await db.sql`INSERT INTO app.kv (k, v) VALUES (${'a'}, ${1})`
+    expect(result.affected).toBe(1)
+    expect(result.tag).toBe('INSERT')
+    await result.persisted()
+    expect(world.disks.rows('db')).toEqual({ a: 1 })
+    const rows = await db.sql<{ k: string; v: number }>`SELECT k, v FROM app.kv ORDER BY k`
+    expect(rows).toEqual([{ k: 'a', v: 1 }])
+    expect(rows.columns.map((column) => column.name)).toEqual(['k', 'v'])
+    expect(rows.map((row) => row.v)).toEqual([1])
+    expect(rows.map((row) => row.v).constructor).toBe(Array)
+    expect(await db.sql`SELECT v FROM app.kv WHERE k = ${'none'}`.first()).toBeUndefined()
+    await db.close()
+  })
+
+  it('run when they are awaited, and once', async () => {
+    const world = new World()
+    const db = await world.open()
+    const query = db.query(insert, ['lazy', 1])
+    await world.settle()
+    expect(world.engine.texts).toEqual([])
+    const [first, second] = await Promise.all([query, query])
+    expect(first).toBe(second)
+    expect(world.engine.texts.length).toBe(1)
+    await expect(query.again()).rejects.toMatchObject({ code: 'duplicate_key' })
+    await db.close()
+  })
+
+  it('of one turn cross in one message each way, and one wait makes them durable', async () => {
+    const world = new World()
+    const db = await world.open()
+    const worker = world.workers[0]!
+    world.disks.hold()
+    const waits = world.disks.waits
+    const results = await Promise.all(Array.from({ length: 1_000 }, (_, at) => db.query(insert, [`k${at}`, at])))
+    expect(worker.posts).toBe(1)
+    expect(worker.answers).toBe(1)
+    world.disks.letGo()
+    await Promise.all(results.map((result) => result.persisted()))
+    expect(world.disks.waits - waits).toBe(1)
+    expect(Object.keys(world.disks.rows('db')).length).toBe(1_000)
+    await db.close()
+  })
+
+  it('fail with kind, code, line and column', async () => {
+    const db = await new World().open()
+    const error = await db.query('SELEC 1').catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(KalamError)
+    expect(error).toMatchObject({ kind: 'invalid', code: 'syntax_error', line: 1, column: 1 })
+    await expect(db.query('SELECT $1', [undefined])).rejects.toMatchObject({ kind: 'invalid', code: 'bad_parameter' })
+    await expect(async () => db.query(1 as never)).rejects.toMatchObject({ code: 'bad_query' })
+    await expect(async () => db.sql('SELECT 1' as never)).rejects.toMatchObject({ code: 'not_a_template' })
+    await db.close()
+  })
+
+  it('that wait for the query module do not hold up the others', async () => {
+    const world = new World()
+    let go = (): void => {}
+    world.query = { ...world.query, run: (request) => new Promise((resolve) => (go = () => resolve(request))) }
+    const db = await world.open()
+    const order: string[] = []
+    const slow = db.query('SLOW JOIN').then(() => order.push('slow'))
+    await db.query(insert, ['a', 1]).then(() => order.push('fast'))
+    await world.settle()
+    go()
+    await slow
+    expect(order).toEqual(['fast', 'slow'])
+    expect(db.modules.map((module) => module.name)).toEqual(['engine', 'query'])
+    expect(world.queryLoads).toBe(1)
+    await db.close()
+  })
+
+  it('beyond the number of sessions wait for one', async () => {
+    const world = new World()
+    const waiting: (() => void)[] = []
+    world.query = { ...world.query, run: (request) => new Promise((resolve) => waiting.push(() => resolve(request))) }
+    const db = await world.open()
+    const slow = Array.from({ length: 40 }, (_, at) => db.query(`SLOW ${at}`).then())
+    await world.settle()
+    expect(waiting.length).toBe(16)
+    expect(world.engine.sessions).toBe(16)
+    while (waiting.length > 0) {
+      waiting.shift()?.()
+      await world.settle()
+    }
+    expect((await Promise.all(slow)).length).toBe(40)
+    await db.close()
+  })
+
+  it('give arrow', async () => {
+    const db = await new World().open()
+    expect((await db.query('SELECT k').arrow()).slice(0, 2)).toEqual(Uint8Array.of(65, 82))
+    await db.close()
+  })
+
+  it('must not leave a transaction open', async () => {
+    const world = new World()
+    const db = await world.open()
+    await expect(db.query('BEGIN')).rejects.toMatchObject({ kind: 'invalid', code: 'transaction_left_open' })
+    await db.query(insert, ['a', 1])
+    expect(await db.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await db.close()
+  })
+
+  it('that are aborted reject with the reason', async () => {
+    const world = new World()
+    world.query = { ...world.query, run: () => new Promise(() => {}) }
+    const db = await world.open()
+    const before = AbortSignal.abort(new Error('never mind'))
+    await expect(db.query(insert, ['a', 1]).signal(before)).rejects.toThrow('never mind')
+    const controller = new AbortController()
+    const slow = db.query('SLOW').signal(controller.signal).then()
+    controller.abort(new Error('too slow'))
+    await expect(slow).rejects.toThrow('too slow')
+    expect(await db.query('SELECT k')).toEqual([])
+    await db.close()
+  })
+})
+
+describe('writes', () => {
+  it('are persisted when the disk says so', async () => {
+    const world = new World()
+    const db = await world.open()
+    world.disks.hold()
+    const result = await db.query(insert, ['a', 1])
+    let isPersisted = false
+    const persisted = result.persisted().then(() => (isPersisted = true))
+    await world.settle()
+    expect(isPersisted).toBe(false)
+    world.disks.letGo()
+    await persisted
+    await result.persisted()
+    await db.persisted()
+    await db.close()
+  })
+
+  it('say why they never will be', async () => {
+    const world = new World()
+    const db = await world.open()
+    const errors: KalamError[] = []
+    db.on('error', (error) => errors.push(error))
+    world.disks.failure = thrown('quota', 'disk_full', 'the browser has no room')
+    const result = await db.query(insert, ['a', 1])
+    await expect(result.persisted()).rejects.toMatchObject({ kind: 'quota', code: 'disk_full' })
+    world.engine.callbacks.failed(world.disks.failure)
+    await world.settle()
+    expect(errors).toMatchObject([{ kind: 'quota', code: 'disk_full' }])
+    world.disks.failure = undefined
+    await db.close()
+  })
+
+  it('are synced when the server has taken them, and say what it refused', async () => {
+    const world = new World()
+    const db = await world.open()
+    const [a, b] = await Promise.all([db.query(insert, ['a', 1]), db.query(insert, ['b', 2])])
+    const taken = a!.synced()
+    const refused = b!.synced()
+    await world.settle()
+    world.engine.decide(1, true)
+    await taken
+    const write = {
+      number: 1,
+      mutation: 2,
+      kind: 'invalid' as const,
+      code: 'check_violation',
+      message: 'v is too large',
+      written: 5,
+      changes: [{ table: 'app.kv', op: 'insert', key: 'b' }]
+    }
+    world.engine.decide(2, write)
+    await expect(refused).rejects.toMatchObject({ kind: 'invalid', code: 'check_violation', rejected: write })
+    expect(await db.sync.rejected()).toEqual([write])
+    await db.sync.dismiss(1)
+    await expect(db.sync.dismiss(1)).rejects.toMatchObject({ code: 'not_rejected' })
+    expect(await db.sync.rejected()).toEqual([])
+    const read = await db.query('SELECT k')
+    await read.synced()
+    await read.persisted()
+    await db.close()
+  })
+})
+
+describe('a database', () => {
+  it('refuses names and options that make no sense', async () => {
+    const world = new World()
+    for (const name of ['', 'x'.repeat(129), 'a\u0000b', 'tab\t', undefined, 5]) {
+      await expect(world.open({ name: name as string })).rejects.toMatchObject({ kind: 'invalid', code: 'bad_name' })
+    }
+    await expect(world.open({ storage: 'opfs' as never })).rejects.toMatchObject({ code: 'bad_storage' })
+    await expect(world.open({ storage: { durability: 'hard' as never } })).rejects.toMatchObject({
+      code: 'bad_storage'
+    })
+    await expect(world.open({ sync: { url: 'ftp://x', token: 't' } })).rejects.toMatchObject({ code: 'bad_url' })
+    await expect(world.open({ sync: { url: 'http://x', token: '' } })).rejects.toMatchObject({ code: 'no_token' })
+    await expect(world.open({ worker: 'worker.js' as never })).rejects.toMatchObject({ code: 'bad_options' })
+    expect(world.workers).toEqual([])
+    for (const name of ['x'.repeat(128), "o'hara/ünï 漢😀", '..', '__proto__'])
+      await (await world.open({ name })).close()
+  })
+
+  it('that is closed refuses everything', async () => {
+    const db = await new World().open()
+    const late = db.query('SELECT k')
+    await db.query(insert, ['a', 1])
+    await db.close()
+    await db.close()
+    const closed = { kind: 'closed', code: 'database_closed' }
+    await expect(late).rejects.toMatchObject(closed)
+    await expect(db.persisted()).rejects.toMatchObject(closed)
+    await expect(db.transaction(() => 1)).resolves.toMatchObject({ value: 1 })
+    await expect(db.transaction((tx) => tx.query('SELECT k'))).rejects.toMatchObject(closed)
+    await expect(db.sync.rejected()).rejects.toMatchObject(closed)
+    await expect(db.query('SELECT k').live().ready).rejects.toMatchObject(closed)
+  })
+
+  it('closes when all is written', async () => {
+    const world = new World()
+    const db = await world.open()
+    const writes = Array.from({ length: 5 }, (_, at) => db.query(insert, [`k${at}`, at]).then())
+    const closed = db.close()
+    await Promise.all([closed, ...writes])
+    expect(Object.keys(world.disks.rows('db')).length).toBe(5)
+    expect(world.engine.isClosed).toBe(true)
+  })
+
+  it('is given up while it opens', async () => {
+    const world = new World()
+    world.loadEngine = () => new Promise(() => {})
+    const controller = new AbortController()
+    const opening = world.open({ signal: controller.signal })
+    await world.settle()
+    controller.abort(new Error('left the page'))
+    await expect(opening).rejects.toThrow('left the page')
+    expect(world.workers[0]!.isGone).toBe(true)
+    await expect(world.open({ signal: AbortSignal.abort(new Error('at once')) })).rejects.toThrow('at once')
+  })
+
+  it('falls back to memory without IndexedDB, and says so', async () => {
+    const world = new World()
+    const db = await world.open({ storage: 'memory' })
+    expect(db.storage).toMatchObject({ mode: 'memory', durability: 'strict', reason: undefined })
+    await (await db.query(insert, ['a', 1])).persisted()
+    await world.advance(50)
+    expect(db.storage.bytes).toBe(32)
+    await db.close()
+    const load = world.environment(world.workers[0]!).loadEngine
+    world.loadEngine = async () => {
+      const { module, info } = await load()
+      const open = module.Engine.open.bind(module.Engine)
+      return {
+        info,
+        module: {
+          Engine: {
+            ...module.Engine,
+            open: (options, callbacks) =>
+              options.name === undefined
+                ? open(options, callbacks)
+                : Promise.reject(thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
+          }
+        }
+      }
+    }
+    const without = await world.open()
+    expect(without.storage).toMatchObject({ mode: 'memory', reason: 'this window has no IndexedDB' })
+    await without.close()
+  })
+
+  it('says why it does not open', async () => {
+    const world = new World()
+    world.loadEngine = () =>
+      Promise.reject(new KalamError('internal', 'module_not_loaded', 'the engine did not load from http://x/y.wasm'))
+    await expect(world.open()).rejects.toMatchObject({
+      kind: 'internal',
+      code: 'module_not_loaded',
+      message: expect.stringContaining('y.wasm') as string
+    })
+  })
+
+  it('wipes itself on sign-out, unless writes wait', async () => {
+    const world = new World()
+    const db = await world.open()
+    const other = await world.open()
+    await db.query(insert, ['a', 1])
+    await expect(db.signOut()).rejects.toMatchObject({
+      kind: 'conflict',
+      code: 'unsynced_writes',
+      message: expect.stringContaining('1 write waits') as string
+    })
+    expect(await other.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await db.signOut({ discard: true })
+    expect(world.disks.disks.has('db')).toBe(false)
+    await expect(db.query('SELECT k')).rejects.toMatchObject({ kind: 'closed' })
+    await world.settle()
+    await expect(other.query('SELECT k')).rejects.toMatchObject({ kind: 'closed', code: 'signed_out' })
+    const again = await world.open()
+    expect(await again.query('SELECT k, v')).toEqual([])
+    await again.close()
+  })
+})

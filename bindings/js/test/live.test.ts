@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest'
+import { applyChanges, compare, decodeRows, type KeyedRows } from '../src/live/rows.js'
+import { PLAIN_VALUES } from '../src/values/decode.js'
+import type { LiveEvent } from '../src/index.js'
+import { concat, packRows } from './support/pack.js'
+import { keyBytes, packChanges } from './support/engine.js'
+import { World } from './support/world.js'
+
+const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
+interface Kv {
+  k: string
+  v: number
+}
+const all = 'SELECT k, v FROM app.kv ORDER BY k'
+
+const keyed = (rows: readonly (readonly [string, number])[]): KeyedRows<Kv> =>
+  decodeRows(concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key))]), PLAIN_VALUES)
+
+describe('changes', () => {
+  it('applied to rows give the rows after, whatever they are', () => {
+    let seed = 7
+    const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below
+    for (let round = 0; round < 300; round++) {
+      const state = (): [string, number][] => {
+        const keys = Array.from({ length: random(12) }, () => `k${random(20)}`)
+        const rows = [...new Set(keys)].map((key): [string, number] => [key, random(3)])
+        return rows.sort()
+      }
+      const before = state()
+      const after = state()
+      const bytes = packChanges(before, after)
+      const old = keyed(before)
+      const { next, changes } =
+        bytes === undefined ? { next: old, changes: [] } : applyChanges(old, bytes, PLAIN_VALUES)
+      const message = `round ${round}: ${JSON.stringify([before, after])}`
+      expect(next.rows, message).toEqual(after.map(([k, v]) => ({ k, v })))
+      expect(next.keys, message).toEqual(after.map(([k]) => k))
+      for (const [at, row] of next.rows.entries()) {
+        const same = old.rows.findIndex((other) => other.k === row.k && other.v === row.v)
+        if (same !== -1) expect(row, message).toBe(old.rows[same])
+        expect(
+          changes.some((change) => change.type !== 'delete' && change.key === next.keys[at]),
+          message
+        ).toBe(same === -1)
+      }
+      expect(
+        changes
+          .filter((change) => change.type === 'delete')
+          .map((change) => change.row.k)
+          .sort(),
+        message
+      ).toEqual(before.filter(([key]) => !after.some(([other]) => other === key)).map(([key]) => key))
+      expect(compare(old, keyed(after)).next.rows, message).toEqual(next.rows)
+    }
+  })
+
+  it('of a row that only moved keep the object', () => {
+    const old = keyed([
+      ['a', 1],
+      ['b', 2]
+    ])
+    const moved = keyed([
+      ['b', 2],
+      ['a', 1]
+    ])
+    const { next, changes } = compare(old, moved)
+    expect(next.rows[0]).toBe(old.rows[1])
+    expect(changes.map((change) => change.type)).toEqual(['update', 'update'])
+  })
+})
+
+describe('a live query', () => {
+  it('gives all rows, then changes; snapshots and rows are stable', async () => {
+    const world = new World()
+    const db = await world.open()
+    await db.query(insert, ['a', 1])
+    const live = db.query<Kv>(all).live()
+    expect(live.getSnapshot()).toEqual({ rows: [], status: 'loading' })
+    const events: LiveEvent<Kv>[] = []
+    const stop = live.onChange((event) => events.push(event))
+    await live.ready
+    const first = live.getSnapshot()
+    expect(first).toEqual({ rows: [{ k: 'a', v: 1 }], status: 'live' })
+    expect(live.getSnapshot()).toBe(first)
+    expect(events).toEqual([{ rows: first.rows, changes: null }])
+    await db.query(insert, ['b', 2])
+    await world.settle()
+    const second = live.getSnapshot()
+    expect(second.rows[0]).toBe(first.rows[0])
+    expect(events[1]).toEqual({
+      rows: second.rows,
+      changes: [{ type: 'insert', key: 'b', row: { k: 'b', v: 2 }, index: 1 }]
+    })
+    await db.query('DELETE FROM app.kv WHERE k = $1', ['a'])
+    await db.query('UPDATE app.kv SET v = $2 WHERE k = $1', ['b', 3])
+    await world.settle()
+    expect(events.slice(2).map((event) => event.changes)).toEqual([
+      [{ type: 'delete', key: 'a', row: { k: 'a', v: 1 }, index: 0 }],
+      [{ type: 'update', key: 'b', row: { k: 'b', v: 3 }, index: 0 }]
+    ])
+    stop()
+    live.close()
+    expect(() => live.subscribe(() => {})).toThrow('the live query is closed')
+    await db.close()
+  })
+
+  it('of the same text and parameters is one in the engine, in all tabs', async () => {
+    const world = new World()
+    const [a, b] = [await world.open(), await world.open()]
+    const lives = [a!.query<Kv>(all).live(), a!.query<Kv>(all).live(), b!.query<Kv>(all).live()]
+    await Promise.all(lives.map((live) => live.ready))
+    expect(world.engine.lives.size).toBe(1)
+    const other = a!.query<Kv>('SELECT k, v FROM app.kv WHERE k >= $1 ORDER BY k', ['m']).live()
+    await other.ready
+    expect(world.engine.lives.size).toBe(2)
+    await b!.query(insert, ['x', 1])
+    await world.settle()
+    for (const live of [...lives, other]) expect(live.getSnapshot().rows).toEqual([{ k: 'x', v: 1 }])
+    expect(lives[0]!.getSnapshot()).toBe(lives[1]!.getSnapshot())
+    await Promise.all([a!.close(), b!.close()])
+  })
+
+  it('ends when nobody uses it, after a while', async () => {
+    const world = new World()
+    const db = await world.open()
+    const live = db.query<Kv>(all).live()
+    const stop = live.subscribe(() => {})
+    await world.settle()
+    expect(world.engine.lives.size).toBe(1)
+    stop()
+    live.subscribe(() => {})()
+    await expect.poll(() => world.settle().then(() => world.engine.lives.size), { timeout: 5_000 }).toBe(0)
+    await db.close()
+  })
+
+  it('can be iterated; a slow loop is given all rows at once', async () => {
+    const world = new World()
+    const db = await world.open()
+    const seen: LiveEvent<Kv>[] = []
+    for await (const event of db.query<Kv>(all).live()) {
+      seen.push(event)
+      if (seen.length === 1) {
+        for (let at = 0; at < 1_100; at++) {
+          await db.query(insert, [`k${String(at).padStart(4, '0')}`, at])
+        }
+        await world.settle()
+      }
+      if (event.rows.length === 1_100) break
+    }
+    expect(seen.length).toBeLessThan(1_100)
+    expect(seen[1]?.changes).toBeNull()
+    await db.close()
+  })
+
+  it('says what is wrong with it', async () => {
+    const db = await new World().open()
+    const live = db.query('SELECT 1 FROM a JOIN b').live()
+    await expect(live.ready).rejects.toMatchObject({ kind: 'invalid', code: 'live_one_table' })
+    expect(live.getSnapshot()).toMatchObject({ status: 'error', rows: [], error: { code: 'live_one_table' } })
+    const failing = db.query('SELECT 2 FROM a JOIN b').live()
+    await expect(
+      (async () => {
+        for await (const _ of failing) throw new Error('no rows')
+      })()
+    ).rejects.toMatchObject({ code: 'live_one_table' })
+    expect(() => db.query(all, [Symbol('x')]).live()).toThrow('parameter 1 is a symbol')
+    await db.close()
+  })
+
+  it('ends with its signal, and with the database', async () => {
+    const world = new World()
+    const db = await world.open()
+    const controller = new AbortController()
+    const live = db.query<Kv>(all).signal(controller.signal).live()
+    const loop = (async () => {
+      for await (const { rows } of live) expect(rows).toEqual([])
+    })()
+    await world.settle()
+    controller.abort(new Error('enough'))
+    await expect(loop).rejects.toThrow('enough')
+    const aborted = db
+      .query<Kv>(all)
+      .signal(AbortSignal.abort(new Error('before')))
+      .live()
+    await expect(aborted.ready).rejects.toThrow('before')
+    const open = db.query<Kv>(all).live()
+    await open.ready
+    await db.close()
+    expect(open.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'database_closed' } })
+  })
+
+  it('goes on after a crash and with another leader, with the rows that are the same', async () => {
+    const world = new World()
+    const leader = await world.open()
+    const db = await world.open()
+    await leader.query(insert, ['a', 1])
+    await (await leader.query(insert, ['b', 1])).persisted()
+    const live = db.query<Kv>(all).live()
+    const events: LiveEvent<Kv>[] = []
+    live.onChange((event) => events.push(event))
+    await live.ready
+    const before = live.getSnapshot()
+    world.workers[0]!.terminate()
+    await world.settle()
+    expect(live.getSnapshot()).toBe(before)
+    expect(events.length).toBe(1)
+    await db.query(insert, ['c', 1])
+    await world.settle()
+    expect(live.getSnapshot().rows.map((row) => row.k)).toEqual(['a', 'b', 'c'])
+    expect(live.getSnapshot().rows[0]).toBe(before.rows[0])
+    expect(events[1]?.changes?.length).toBe(1)
+    await db.close()
+  })
+
+  it('ends when its table goes', async () => {
+    const world = new World()
+    const db = await world.open()
+    const live = db.query<Kv>(all).live()
+    await live.ready
+    world.engine.isTableGone = true
+    world.engine.callbacks.changed()
+    await world.settle()
+    expect(live.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'unknown_table' } })
+    expect(world.engine.lives.size).toBe(0)
+    world.engine.isTableGone = false
+    const again = db.query<Kv>(all).live()
+    await again.ready
+    expect(again.getSnapshot().status).toBe('live')
+    await db.close()
+  })
+
+  it('that begins late has the rows of those that began before', async () => {
+    const world = new World()
+    const a = await world.open()
+    const b = await world.open()
+    const early = a.query<Kv>(all).live()
+    await early.ready
+    await a.query(insert, ['a', 1])
+    const late = b.query<Kv>(all).live()
+    await late.ready
+    expect(late.getSnapshot().rows).toEqual([{ k: 'a', v: 1 }])
+    await b.query(insert, ['b', 1])
+    await world.settle()
+    expect(late.getSnapshot().rows).toEqual(early.getSnapshot().rows)
+    await Promise.all([a.close(), b.close()])
+  })
+
+  it('that crashes the engine is given up', async () => {
+    const world = new World()
+    const db = await world.open()
+    await expect(db.query('PANIC LIVE').live().ready).rejects.toMatchObject({
+      kind: 'internal',
+      code: 'worker_crashed'
+    })
+    expect(await db.query('SELECT k, v')).toEqual([])
+    await db.close()
+  })
+})

@@ -1,0 +1,312 @@
+import { describe, expect, it } from 'vitest'
+import type { Database } from '../src/index.js'
+import { World } from './support/world.js'
+
+const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
+const add = 'UPDATE app.kv SET v = v + $2 WHERE k = $1'
+
+async function tabs(world: World, count: number): Promise<Database<Record<never, never>>[]> {
+  const opened = []
+  for (let at = 0; at < count; at++) opened.push(await world.open())
+  return opened
+}
+
+const roles = (databases: readonly Database<Record<never, never>>[]): string[] => databases.map((db) => db.tabs.role)
+
+describe('ten tabs', () => {
+  it('have one engine, and see what any of them writes', async () => {
+    const world = new World()
+    const databases = await tabs(world, 10)
+    expect(roles(databases)).toEqual(['leader', ...Array<string>(9).fill('follower')])
+    expect(world.engines.length).toBe(1)
+    await databases[0]!.query(insert, ['n', 0])
+    await Promise.all(databases.flatMap((db) => Array.from({ length: 20 }, () => db.query(add, ['n', 1]).then())))
+    for (const db of databases) expect(await db.query('SELECT k, v')).toEqual([{ k: 'n', v: 200 }])
+    await Promise.all(databases.map((db) => db.close()))
+    expect(world.disks.rows('db')).toEqual({ n: 200 })
+  })
+
+  it('that close one after another hand the database on', async () => {
+    const world = new World()
+    const databases = await tabs(world, 10)
+    await databases[0]!.query(insert, ['n', 0])
+    for (const db of [...databases]) {
+      await db.query(add, ['n', 1])
+      await db.close()
+      await world.settle()
+    }
+    expect(world.engines.length).toBe(10)
+    expect(world.disks.rows('db')).toEqual({ n: 10 })
+  })
+})
+
+describe("a follower's write", () => {
+  it('is answered once it is durable', async () => {
+    const world = new World()
+    const [leader, follower] = await tabs(world, 2)
+    world.disks.hold()
+    let isAnswered = false
+    const write = follower!.query(insert, ['a', 1]).then((result) => {
+      isAnswered = true
+      return result
+    })
+    await world.settle()
+    expect(await leader!.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    expect(isAnswered).toBe(false)
+    world.disks.letGo()
+    await (await write).persisted()
+    expect(world.disks.rows('db')).toEqual({ a: 1 })
+    await Promise.all([leader!.close(), follower!.close()])
+  })
+
+  it('is made once when the leader dies before it is on disk', async () => {
+    const world = new World()
+    const [, follower] = await tabs(world, 2)
+    world.disks.hold()
+    const write = follower!.query(insert, ['a', 1]).then()
+    await world.settle()
+    world.workers[0]!.terminate()
+    world.disks.held = undefined
+    expect((await write).affected).toBe(1)
+    expect(follower!.tabs.role).toBe('leader')
+    expect(world.disks.rows('db')).toEqual({ a: 1 })
+    await follower!.close()
+  })
+
+  it('is made once when the leader dies after it was on disk and before it was answered', async () => {
+    const world = new World()
+    const [, follower] = await tabs(world, 2)
+    await follower!.query(insert, ['n', 0])
+    const write = follower!.query(add, ['n', 1]).then()
+    // The leader writes it, and its answer is never heard.
+    while (world.disks.rows('db').n !== 1) await new Promise((resolve) => setImmediate(resolve))
+    world.workers[0]!.terminate()
+    expect((await write).affected).toBe(1)
+    expect(world.disks.rows('db')).toEqual({ n: 1 })
+    await follower!.close()
+  })
+
+  it('that is refused is refused, and large values cross', async () => {
+    const world = new World()
+    const [leader, follower] = await tabs(world, 2)
+    const long = 'x'.repeat(50_000)
+    await follower!.query(insert, [long, 1])
+    await expect(follower!.query(insert, [long, 1])).rejects.toMatchObject({ kind: 'conflict', code: 'duplicate_key' })
+    expect((await leader!.query('SELECT k, v'))[0]?.k).toBe(long)
+    expect((await follower!.query('SELECT k, v'))[0]?.k).toBe(long)
+    await Promise.all([leader!.close(), follower!.close()])
+  })
+})
+
+describe('a frozen leader', () => {
+  it('loses the database after three seconds, and what it writes late fails and is made again', async () => {
+    const world = new World()
+    const [leader, follower, third] = await tabs(world, 3)
+    await leader!.query(insert, ['n', 0])
+    await world.settle()
+    // Answered from memory, and not on disk when the tab freezes.
+    world.disks.hold()
+    const late = await leader!.query(add, ['n', 1])
+    world.workers[0]!.freeze()
+    world.disks.held = undefined
+    const write = follower!.query(add, ['n', 10]).then()
+    await world.advance(6_000)
+    await write
+    expect(roles([follower!, third!]).filter((role) => role === 'leader').length).toBe(1)
+    expect(world.disks.rows('db')).toEqual({ n: 10 })
+    world.workers[0]!.thaw()
+    await world.advance(2_000)
+    await late.persisted()
+    expect(leader!.tabs.role).toBe('follower')
+    expect(world.disks.rows('db')).toEqual({ n: 11 })
+    expect(await leader!.query('SELECT k, v')).toEqual([{ k: 'n', v: 11 }])
+    await Promise.all([leader!.close(), follower!.close(), third!.close()])
+  })
+
+  it('is not taken for one by a follower that was frozen itself', async () => {
+    const world = new World()
+    const [leader, follower] = await tabs(world, 2)
+    world.workers[1]!.freeze()
+    await world.advance(60_000)
+    world.workers[1]!.thaw()
+    await world.advance(10_000)
+    expect(roles([leader!, follower!])).toEqual(['leader', 'follower'])
+    expect(world.engines.length).toBe(1)
+    await follower!.query(insert, ['a', 1])
+    await Promise.all([leader!.close(), follower!.close()])
+  })
+
+  it('is left alone while it lives, however long', async () => {
+    const world = new World()
+    const databases = await tabs(world, 3)
+    await world.advance(120_000)
+    expect(world.engines.length).toBe(1)
+    expect(roles(databases)).toEqual(['leader', 'follower', 'follower'])
+    await Promise.all(databases.map((db) => db.close()))
+  })
+})
+
+describe('the worker', () => {
+  it('is started again after a crash; what was written is made once, and the application is told', async () => {
+    const world = new World()
+    const [db] = await tabs(world, 1)
+    const restarts: { writes: number }[] = []
+    db!.on('restarted', (event) => restarts.push(event))
+    await (await db!.query(insert, ['n', 0])).persisted()
+    world.disks.hold()
+    const writes = await Promise.all(Array.from({ length: 5 }, () => db!.query(add, ['n', 1]).then()))
+    const script = await db!.transaction(async (tx) => {
+      await tx.query(add, ['n', 100])
+      await tx.query(insert, ['m', 1])
+    })
+    world.disks.held = undefined
+    const crash = db!.query('PANIC').catch((error: unknown) => error)
+    const beside = db!.query(add, ['n', 10]).then()
+    expect(await crash).toMatchObject({ kind: 'internal', code: 'worker_crashed' })
+    await beside
+    await Promise.all([...writes, script].map((write) => write.persisted()))
+    expect(world.disks.rows('db')).toEqual({ m: 1, n: 115 })
+    expect(restarts).toMatchObject([{ writes: 6, error: { code: 'worker_crashed' } }])
+    await db!.close()
+  })
+
+  it('is started again when it crashes by itself; what was under way each time is given up', async () => {
+    const world = new World()
+    world.query = { ...world.query, run: () => new Promise(() => {}) }
+    const [db] = await tabs(world, 1)
+    const crash = async (): Promise<void> => {
+      world.workers
+        .at(-1)!
+        .onerror?.(Object.assign(new Event('error', { cancelable: true }), { message: 'unreachable' }))
+      await world.settle()
+    }
+    const slow = db!.query('SLOW').catch((error: unknown) => error)
+    await world.settle()
+    for (let at = 0; at < 3; at++) await crash()
+    expect(await slow).toMatchObject({
+      kind: 'internal',
+      code: 'worker_crashed',
+      message: expect.stringContaining('3 times') as string
+    })
+    expect(await db!.query('SELECT k, v')).toEqual([])
+    await db!.close()
+  })
+
+  it('that crashes again and again is given up', async () => {
+    const world = new World()
+    const [db] = await tabs(world, 1)
+    for (let at = 0; at < 6; at++) {
+      await expect(db!.query('PANIC')).rejects.toMatchObject({ kind: 'internal', code: 'worker_crashed' })
+      await world.settle()
+    }
+    await expect(db!.query('SELECT k')).rejects.toMatchObject({
+      code: 'worker_crashed',
+      message: expect.stringContaining('is not started again') as string
+    })
+  })
+
+  it("that crashes in the leader's tab lets another tab go on", async () => {
+    const world = new World()
+    const [leader, follower] = await tabs(world, 2)
+    const roles: boolean[] = []
+    follower!.on('leader', (isLeader) => roles.push(isLeader))
+    await follower!.query(insert, ['n', 0])
+    const write = follower!.query(add, ['n', 1]).then()
+    await leader!.query('PANIC').catch(() => {})
+    await write
+    await expect(follower!.query('PANIC')).rejects.toMatchObject({ code: 'worker_crashed' })
+    await world.settle()
+    expect(world.disks.rows('db')).toEqual({ n: 1 })
+    expect(await leader!.query('SELECT k, v')).toEqual([{ k: 'n', v: 1 }])
+    await Promise.all([leader!.close(), follower!.close()])
+  })
+})
+
+describe('transactions in several tabs', () => {
+  it('run again when others changed what they read', async () => {
+    const world = new World()
+    const databases = await tabs(world, 4)
+    await databases[0]!.query(insert, ['n', 0])
+    await Promise.all(
+      databases.map((db) =>
+        db.transaction(async (tx) => {
+          const [row] = await tx.query<{ v: number }>('SELECT v FROM app.kv WHERE k = $1', ['n'])
+          await tx.query('UPDATE app.kv SET v = $2 WHERE k = $1', ['n', (row?.v ?? 0) + 1])
+        })
+      )
+    )
+    expect(await databases[1]!.query('SELECT k, v')).toEqual([{ k: 'n', v: 4 }])
+    await Promise.all(databases.map((db) => db.close()))
+  })
+
+  it('run again when the leader dies within them', async () => {
+    const world = new World()
+    const [, follower] = await tabs(world, 2)
+    await follower!.query(insert, ['n', 0])
+    let runs = 0
+    const { value } = await follower!.transaction(async (tx) => {
+      runs++
+      await tx.query(add, ['n', 1])
+      if (runs === 1) world.workers[0]!.terminate()
+      await world.settle()
+      await tx.query(add, ['n', 1])
+      return runs
+    })
+    expect(value).toBe(2)
+    expect(world.disks.rows('db')).toEqual({ n: 2 })
+    await follower!.close()
+  })
+
+  it('are committed once when the leader dies while they commit', async () => {
+    const world = new World()
+    const [, follower] = await tabs(world, 2)
+    await follower!.query(insert, ['n', 0])
+    let runs = 0
+    const committing = follower!.transaction(async (tx) => {
+      runs++
+      await tx.query(add, ['n', 1])
+    })
+    while (world.disks.rows('db').n !== 1) await new Promise((resolve) => setImmediate(resolve))
+    world.workers[0]!.terminate()
+    await committing
+    expect(runs).toBe(1)
+    expect(world.disks.rows('db')).toEqual({ n: 1 })
+    await follower!.close()
+  })
+
+  it('are let go with their tab', async () => {
+    const world = new World()
+    const [leader] = await tabs(world, 2)
+    const [, second] = world.workers
+    const idle = world.engine.sessions
+    const other = await world.open()
+    void other
+      .transaction(async (tx) => {
+        await tx.query(add, ['n', 1])
+        await new Promise(() => {})
+      })
+      .catch(() => {})
+    await world.settle()
+    expect(world.engine.sessions).toBe(idle + 1)
+    world.workers[2]!.terminate()
+    second!.terminate()
+    await world.settle()
+    expect(world.engine.sessions).toBe(idle)
+    await leader!.close()
+  })
+})
+
+describe('without locks, or in memory,', () => {
+  it('each page is alone', async () => {
+    const world = new World()
+    const [a, b] = await Promise.all([world.open({ storage: 'memory' }), world.open({ storage: 'memory' })])
+    await a!.query(insert, ['a', 1])
+    expect(await b!.query('SELECT k, v')).toEqual([])
+    expect(roles([a!, b!])).toEqual(['leader', 'leader'])
+    await Promise.all([a!.close(), b!.close()])
+    world.hasLocks = false
+    const alone = await world.open()
+    expect(alone.tabs.role).toBe('leader')
+    await alone.close()
+  })
+})
