@@ -59,7 +59,7 @@ impl Shipper {
             self.catalog = Some(view.catalog.clone());
         }
         out.varint(tables.len() as u64);
-        let plain = View { writes: CowMap::default(), ..view.clone() };
+        let plain = view.without_writes();
         for table in tables {
             out.varint(table.0.into());
             let sent = self.tables.insert(*table, view.version);
@@ -115,14 +115,12 @@ fn write_row(pk: &[u8], row: Option<&[u8]>, out: &mut Writer) {
 fn write_catalog(catalog: &Catalog, out: &mut Writer) {
     let mut batch = WriteBatch::new();
     catalog.save(CatalogVersion(0), &mut batch);
-    out.list(batch.into_ops().into_iter(), |out, op| {
-        if let WriteOp::Put { key, value, .. } = op {
+    out.list(batch.into_ops().into_iter(), |out, op| match op {
+        WriteOp::Put { key, value, .. } => {
             out.bytes(&key);
             out.bytes(&value);
-        } else {
-            out.bytes(&[]);
-            out.bytes(&[]);
         }
+        WriteOp::Delete { .. } | WriteOp::DeleteRange { .. } => unreachable!("saving since 0 puts every definition"),
     });
 }
 

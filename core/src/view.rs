@@ -48,6 +48,11 @@ impl View {
         self.version
     }
 
+    /// The same state without the writes of an open transaction.
+    pub fn without_writes(&self) -> View {
+        View { writes: CowMap::default(), ..self.clone() }
+    }
+
     /// Whether an open transaction has written to the table.
     pub fn has_writes(&self, table: TableId) -> bool {
         let prefix = write_key(table, &[]);

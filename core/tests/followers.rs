@@ -270,3 +270,45 @@ fn a_transaction_without_a_request_leaves_no_receipt() -> Result<()> {
     assert_eq!(device.receipt(request(0)), None);
     Ok(())
 }
+
+#[test]
+fn a_request_that_comes_twice_at_once_commits_once() -> Result<()> {
+    let (device, table) = alone(Arc::new(MemoryStore::new()))?;
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let mut tx = device.begin(at(1))?;
+        upsert(&mut tx, table, 1, 1)?;
+        tx.answer(request(1), 1);
+        runs.push(tx);
+    }
+    let commits = runs.into_iter().map(|tx| device.commit(tx, at(2))).collect::<Result<Vec<_>>>()?;
+    assert_eq!(commits[0], commits[1]);
+    assert_eq!(device.status()?.last_mutation, MutationId(1));
+    Ok(())
+}
+
+#[test]
+fn of_two_transactions_that_write_to_one_row_the_first_to_commit_wins() -> Result<()> {
+    let pair = Pair::new()?;
+    let table = table(&pair)?;
+    let mut own = pair.peer()?;
+    own.write(at(1), |tx| [1, 2].into_iter().try_for_each(|id| upsert(tx, table, id, 0)))?;
+    let begin = |id: i32, a: i32| -> Result<Transaction> {
+        let mut tx = own.device.begin(at(2))?;
+        upsert(&mut tx, table, id, a)?;
+        Ok(tx)
+    };
+    let (first, second, elsewhere) = (begin(1, 10)?, begin(1, 20)?, begin(2, 30)?);
+    let confirmed = begin(1, 40)?;
+    own.device.commit(first, at(3))?;
+    let error = own.device.commit(second, at(4)).expect_err("the row was changed");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, "transaction_conflict"));
+    own.device.commit(elsewhere, at(5))?;
+    assert_eq!(own.device.commit(confirmed, at(6)).expect_err("as above").code(), "transaction_conflict");
+    // The server's answer changes the header of a row, and nothing that a reader computes with.
+    let mut waits = own.device.begin(at(7))?;
+    upsert(&mut waits, table, 1, 50)?;
+    pair.upload(&mut own, at(8))?;
+    pair.download(&mut own)?;
+    own.device.commit(waits, at(9)).map(drop)
+}

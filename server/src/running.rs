@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use kalamdb_core::server::{Tidied, TidyLimits};
 use kalamdb_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -40,12 +41,20 @@ impl Running {
     /// # Errors
     /// As [`Node::open`]; kind `retry` if the port is in use, `invalid` if the address cannot be had.
     pub async fn start(settings: Settings) -> Result<Running> {
+        Running::start_with(settings, http::router).await
+    }
+
+    /// As [`Running::start`], with other routes, as [`http::router_with_demo`].
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub async fn start_with(settings: Settings, router: impl FnOnce(Arc<Node>) -> Router) -> Result<Running> {
         let listener = LimitedListener::bind(&settings.listen, settings.connections_max).await?;
         let address = listener.address()?;
         let opening = tokio::task::spawn_blocking(move || Node::open(settings)).await;
         let node = opening.map_err(|error| Error::internal("open_failed", format!("opening panicked: {error}")))??;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serve = axum::serve(listener, http::router(node.clone())).with_graceful_shutdown(async move {
+        let serve = axum::serve(listener, router(node.clone())).with_graceful_shutdown(async move {
             // A dropped sender means that nobody will ever stop the server.
             if stopped.await.is_err() {
                 std::future::pending().await

@@ -6,6 +6,8 @@
 //! - [`expr`], [`constant`], [`types`]: what core evaluates itself
 //! - [`system`]: the tables of namespace `system`
 //! - [`scan`]: from conditions to keys and rows
+//! - [`live`]: queries whose result follows the copy
+//! - [`remote`]: queries that run in another place than the copy
 //! - `engine` (feature `datafusion`): queries of any form
 //! - `import` (feature `import`): files to rows
 
@@ -19,8 +21,10 @@ pub mod engine;
 pub mod expr;
 #[cfg(feature = "import")]
 pub mod import;
+pub mod live;
 pub mod parse;
 pub mod reader;
+pub mod remote;
 pub mod result;
 pub mod scan;
 pub mod session;

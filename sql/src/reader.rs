@@ -3,13 +3,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use kalamdb_core::{CatalogVersion, Error, Now, Result, Value, View};
+use kalamdb_core::{Catalog, Error, Now, Result, Type, Value, View};
 
 use crate::backend::Backend;
 use crate::direct::{DirectPlan, Scope, translate};
-use crate::parse::{ExplainMode, Query, result_names};
+use crate::parse::{Counted, ExplainMode, Query, counted, result_items, result_names};
 use crate::result::{ResultColumn, StatementResult};
 
 /// Columns and rows.
@@ -20,6 +21,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Answers queries that core cannot answer alone.
 pub trait QueryEngine: Send {
+    /// Whether it is there already, and quicker than core where many rows are grouped.
+    fn is_quick_at_groups(&self) -> bool;
+
     /// Columns and rows of a query over `view`.
     fn query<'a>(&'a mut self, view: View, query: &'a Query, params: &'a [Value], now: Now) -> Pending<'a, Answer>;
 
@@ -42,24 +46,40 @@ pub struct Reader {
     engine: Option<Box<dyn QueryEngine>>,
 }
 
-/// What a query became on the direct path, for one version of the catalog; `None` once it is known to need more.
-type Direct = (CatalogVersion, Option<Arc<DirectPlan>>);
+/// What a query became on the direct path under one catalog; `None` once it is known to need more. A version would not do:
+/// a device that meets its server gets another catalog that may have the same one.
+type Direct = (Weak<Catalog>, Option<Arc<DirectPlan>>);
 
 /// Keeps a query's plan of the direct path beside the parsed query, as long as that is cached.
 #[derive(Default)]
-pub struct DirectSlot(Mutex<Option<Direct>>);
+pub struct DirectSlot {
+    plan: Mutex<Option<Direct>>,
+    /// Rows that it grouped when it ran last.
+    grouped: AtomicUsize,
+}
+
+/// From so many rows on, batches of columns are grouped quicker than rows, planning included.
+const GROUPED_ROWS_MANY: usize = 10_000;
 
 impl DirectSlot {
+    fn note_rows(&self, rows: usize) {
+        self.grouped.store(rows, Ordering::Relaxed);
+    }
+
+    fn groups_many_rows(&self) -> bool {
+        self.grouped.load(Ordering::Relaxed) >= GROUPED_ROWS_MANY
+    }
+
     fn plan(&self, view: &View, query: &Query) -> Option<Arc<DirectPlan>> {
         let catalog = view.catalog();
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((version, plan)) = slot.as_ref()
-            && *version == catalog.version()
+        let mut slot = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, plan)) = slot.as_ref()
+            && Weak::as_ptr(known) == Arc::as_ptr(catalog)
         {
             return plan.clone();
         }
         let plan = translate(&Scope { catalog, namespace: "", wildcard: &[] }, &query.ast).map(Arc::new);
-        *slot = Some((catalog.version(), plan.clone()));
+        *slot = Some((Arc::downgrade(catalog), plan.clone()));
         plan
     }
 }
@@ -92,18 +112,44 @@ fn direct(view: &View, query: &Query, params: &[Value]) -> Result<Option<Answer>
     }
     let Some(plan) = query.direct.plan(view, query) else { return Ok(None) };
     let Some(values) = plan.bind(params) else { return Ok(None) };
-    let rows = plan.plan().execute(view, &values)?;
-    let column = |column: &kalamdb_core::query::OutputColumn| ResultColumn { name: column.name.clone(), ty: column.ty };
+    let (rows, read) = plan.plan().execute_counted(view, &values)?;
+    if plan.plan().is_grouped() {
+        query.direct.note_rows(read);
+    }
+    let column = |column: &kalamdb_core::query::OutputColumn| ResultColumn::new(&column.name, column.ty);
     let mut columns: Vec<ResultColumn> = rows.columns().iter().map(column).collect();
-    name_columns(&mut columns, query);
+    describe_columns(&mut columns, view, query);
     Ok(Some((columns, rows.to_values())))
 }
 
-/// Names columns as the query does, on both paths alike.
-fn name_columns(columns: &mut [ResultColumn], query: &Query) {
+/// The plan of a query on the direct path, if it has one.
+pub(crate) fn direct_plan(view: &View, query: &Query) -> Option<Arc<DirectPlan>> {
+    query.direct.plan(view, query)
+}
+
+/// Names columns as the query does, and marks those that count: on all paths alike.
+pub(crate) fn describe_columns(columns: &mut [ResultColumn], view: &View, query: &Query) {
     if let Some(names) = result_names(&query.ast).filter(|names| names.len() == columns.len()) {
         columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
     }
+    let items = result_items(&query.ast);
+    let items = items.filter(|items| items.len() == columns.len());
+    for (at, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.ty == Type::BigInt) {
+        column.counts = match items.map(|items| counted(&items[at])) {
+            Some(Counted::Function) => true,
+            Some(Counted::Column(name)) => is_counter(view, query, &name),
+            Some(Counted::Nothing) => false,
+            // Behind a `*` stand columns of the tables.
+            None => is_counter(view, query, &column.name),
+        };
+    }
+}
+
+fn is_counter(view: &View, query: &Query, name: &str) -> bool {
+    let tables =
+        query.tables.iter().filter_map(|table| view.catalog().table_named(&table.namespace, &table.table).ok());
+    let mut columns = tables.filter_map(|table| table.column_named(name)).peekable();
+    columns.peek().is_some() && columns.all(|column| column.ty == Type::Counter)
 }
 
 impl Reader {
@@ -121,11 +167,12 @@ impl Reader {
     /// # Errors
     /// Kind `invalid` if it cannot run, `quota` past a limit; what the store gives.
     pub async fn rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
-        if let Some(answer) = direct(&view, query, params)? {
+        let is_for_engine = query.direct.groups_many_rows() && self.has_quick_engine();
+        if !is_for_engine && let Some(answer) = direct(&view, query, params)? {
             return Ok(answer);
         }
-        let (mut columns, rows) = self.engine_rows(view, query, params, now).await?;
-        name_columns(&mut columns, query);
+        let (mut columns, rows) = self.engine_rows(view.clone(), query, params, now).await?;
+        describe_columns(&mut columns, &view, query);
         Ok((columns, rows))
     }
 
@@ -141,7 +188,7 @@ impl Reader {
         params: &[Value],
         now: Now,
     ) -> Result<StatementResult> {
-        let column = |name: &str| ResultColumn { name: name.to_string(), ty: kalamdb_core::Type::Text };
+        let column = |name: &str| ResultColumn::new(name, kalamdb_core::Type::Text);
         let columns = vec![column("plan_type"), column("plan")];
         let mut rows = Vec::new();
         if let Some(plan) = query.direct.plan(&view, query) {
@@ -167,6 +214,10 @@ impl Reader {
             backend,
             engine,
         }
+    }
+
+    fn has_quick_engine(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.is_quick_at_groups())
     }
 
     fn engine(&mut self) -> Result<Option<&mut Box<dyn QueryEngine>>> {

@@ -11,6 +11,15 @@ pub struct ResultColumn {
     pub name: String,
     /// The type of its values; they may be NULL.
     pub ty: Type,
+    /// Whether it counts: the values of a COUNTER, or COUNT(…).
+    pub counts: bool,
+}
+
+impl ResultColumn {
+    /// A column that does not count.
+    pub fn new(name: impl Into<String>, ty: Type) -> ResultColumn {
+        ResultColumn { name: name.into(), ty, counts: false }
+    }
 }
 
 /// The answer to one statement.

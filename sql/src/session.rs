@@ -101,7 +101,7 @@ impl Session {
     fn answered(&self, request: RequestId, statements: &[Statement]) -> Result<Vec<StatementResult>> {
         let end = match statements {
             [Statement::Begin, ..] => {
-                let end = statements.iter().position(|statement| *statement == Statement::Commit);
+                let end = statements.iter().position(|statement| matches!(statement, Statement::Commit));
                 end.unwrap_or(statements.len())
             }
             [Statement::Commit | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_), ..] => 0,
@@ -205,6 +205,12 @@ impl Session {
         }
         let mut tries = 0;
         loop {
+            // The same request may have been under way in another session.
+            if let Some(request) = request
+                && let Some(answer) = self.answered(request, std::slice::from_ref(statement))?.pop()
+            {
+                return Ok(answer);
+            }
             let mut transaction = self.backend.begin()?;
             let result = self.write_in(&mut transaction, statement, params).await?;
             if let Some(request) = request {

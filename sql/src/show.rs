@@ -8,7 +8,7 @@ use crate::result::{ResultColumn, StatementResult};
 use crate::system::{SYSTEM, SystemTable};
 
 fn columns(columns: &[(&str, Type)]) -> Vec<ResultColumn> {
-    columns.iter().map(|(name, ty)| ResultColumn { name: (*name).to_string(), ty: *ty }).collect()
+    columns.iter().map(|(name, ty)| ResultColumn::new(*name, *ty)).collect()
 }
 
 /// Runs SHOW or DESCRIBE.

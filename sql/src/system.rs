@@ -139,6 +139,12 @@ impl SystemTable {
         }
     }
 
+    /// Whether its rows are the backend's, and do not follow from the catalog.
+    pub fn is_kept_by_backend(self) -> bool {
+        use SystemTable::{Columns, Namespaces, StorageLocations, Tables};
+        !matches!(self, Namespaces | Tables | Columns | StorageLocations)
+    }
+
     /// The present rows.
     ///
     /// # Errors

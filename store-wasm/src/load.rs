@@ -4,7 +4,7 @@ use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use kalamdb_core::Result;
 use kalamdb_core::codec::{Reader, Writer};
-use kalamdb_core::store::{Image, WriteOp};
+use kalamdb_core::store::{CowMap, Image, Partition, WriteOp};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::idb::{Database, LOG, PAGES, wait};
@@ -81,16 +81,22 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
 fn read_pages(stored: impl Iterator<Item = (u64, JsValue)>, layout: &mut Layout, image: &mut Image) -> Result<()> {
     let mut stored: std::collections::BTreeMap<u64, JsValue> = stored.collect();
     let mut parts = Parts::default();
+    let mut partitions: [Vec<(Bytes, Bytes)>; Partition::ALL.len()] = Default::default();
     for id in layout.table.keys() {
         let part = stored.remove(&id).as_ref().and_then(bytes).ok_or_else(|| damaged("a page is missing"))?;
         if let Some(page) = parts.push(&part)? {
             let mut pairs = Vec::new();
             let partition = page::read(&page, |key, value| pairs.push((key, value)))?;
-            let map = image.partition_mut(partition);
-            pairs.into_iter().for_each(|(key, value)| map.insert(key, value));
+            partitions[partition as usize].append(&mut pairs);
         }
     }
     parts.finish()?;
+    for (partition, pairs) in Partition::ALL.into_iter().zip(partitions) {
+        if pairs.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            return Err(damaged("the pages are not in the order of their keys"));
+        }
+        *image.partition_mut(partition) = CowMap::from_sorted(pairs);
+    }
     layout.orphans = stored.into_keys().collect();
     Ok(())
 }

@@ -46,13 +46,13 @@ impl Parts {
     /// Adds a part; the whole once it is there.
     ///
     /// # Errors
-    /// Kind `corrupt` if it is none, or of a newer format.
+    /// Kind `corrupt` if it is none, `invalid` if it is of a newer format.
     pub fn push(&mut self, part: &[u8]) -> Result<Option<Bytes>> {
         let [format, more, chunk @ ..] = part else { return Err(damaged("a part without a head")) };
         if *format != FORMAT {
             let message =
                 format!("the database has format {format}, which only a newer version reads: reload the page");
-            return Err(Error::corrupt("unknown_format", message));
+            return Err(Error::invalid("newer_version", message));
         }
         self.bytes.extend_from_slice(chunk);
         match *more {

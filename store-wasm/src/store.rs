@@ -125,6 +125,11 @@ impl IndexedDbStore {
         .await
     }
 
+    /// The bytes of all keys and values in memory.
+    pub fn bytes(&self) -> usize {
+        self.shared.state.lock().image.bytes()
+    }
+
     /// Closes and resolves once everything is durable and the database may be opened by others.
     ///
     /// # Errors

@@ -133,13 +133,13 @@ impl PageTable {
     /// Reads what [`PageTable::write`] wrote.
     ///
     /// # Errors
-    /// Kind `corrupt` if the bytes are damaged or of a newer format.
+    /// Kind `corrupt` if the bytes are damaged, `invalid` if they are of a newer format.
     pub fn read(input: &mut Reader<'_>) -> Result<PageTable> {
         let format = input.u8()?;
         if format != FORMAT {
             let message =
                 format!("the database has format {format}, which only a newer version reads: reload the page");
-            return Err(Error::corrupt("unknown_format", message));
+            return Err(Error::invalid("newer_version", message));
         }
         let mut table = PageTable { next_id: input.varint()?, ..PageTable::default() };
         for pages in &mut table.partitions {

@@ -7,6 +7,7 @@ mod steps;
 mod suite;
 mod tally;
 mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -50,8 +51,17 @@ enum Task {
     /// Run the benchmarks (release build); arguments go to them
     Bench(Passed),
 
-    /// Check that core, the sync sessions and sql build for wasm32-unknown-unknown, and test store and engine in a browser
+    /// Run the benchmark in a browser, next to other databases; arguments go to it
+    BenchWeb(Passed),
+
+    /// Check that core and the sync sessions build for wasm32-unknown-unknown, and test store and engine in a browser
     Wasm,
+
+    /// Build the WebAssembly modules and the npm package around them
+    Web,
+
+    /// Build the WebAssembly modules and compare their sizes with their budgets
+    Size,
 
     /// Install whatever the other tasks need
     Setup,
@@ -91,7 +101,10 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(passed) => programs::demo(&passed.args),
         Task::Sim(passed) => programs::sim(&passed.args),
         Task::Bench(passed) => programs::bench(&passed.args),
+        Task::BenchWeb(passed) => programs::bench_web(&passed.args),
         Task::Wasm => wasm::run(),
+        Task::Web => web::run(),
+        Task::Size => web::run_size(),
         Task::Setup => setup::ensure(&Need::ALL),
         Task::Doctor => setup::report(),
     }

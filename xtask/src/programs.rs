@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::process;
 use crate::setup::{self, Need};
+use crate::web;
 
 /// What a build with RocksDB needs.
 pub const NATIVE_NEEDS: [Need; 2] = [Need::Cxx, Need::Libclang];
@@ -27,11 +28,25 @@ pub fn bench(args: &[String]) -> Result<()> {
     process::run(process::command(programs.join("kalamdb-bench")).args(args))
 }
 
+/// `cargo xtask bench-web`. Its dependencies are the databases that KalamDB is compared with.
+///
+/// # Errors
+/// When a tool is missing, a build fails or the benchmark cannot run.
+pub fn bench_web(args: &[String]) -> Result<()> {
+    setup::ensure(&web::NEEDS)?;
+    web::modules()?;
+    web::package()?;
+    let server = native()?.join("kalamdb");
+    web::bench(&server, args)
+}
+
 /// `cargo xtask demo`. The demo runs the server's binary, which it is told by `KALAMDB_BIN`.
 ///
 /// # Errors
 /// When a tool is missing, a build fails or the demo reports a failure.
 pub fn demo(args: &[String]) -> Result<()> {
+    setup::ensure(&web::NEEDS)?;
+    web::demo()?;
     let programs = native()?;
     process::run(process::command(programs.join("demo")).args(args).env("KALAMDB_BIN", programs.join("kalamdb")))
 }

@@ -7,7 +7,7 @@ use crate::programs;
 use crate::setup::{self, Need};
 use crate::steps::{Outcome, Steps};
 use crate::tally::Tally;
-use crate::wasm;
+use crate::{wasm, web};
 
 /// How much `cargo xtask test` runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +40,13 @@ pub fn run(extent: Extent) -> Result<()> {
     steps.run("lints", lints);
     steps.run("docs", docs);
     steps.run("wasm-engine", wasm::engine);
-    steps.run("wasm-sql", wasm::sql);
     steps.run("wasm-browser", wasm::browser);
+    steps.run("web-size", web::size);
+    steps.run("web-package", web::tests);
     match extent {
         Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
         Extent::Full => {
             steps.run("simulation", || simulation(SEEDS_FULL));
-            steps.run("wasm-sql-build", wasm::sql_build);
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
             steps.run("demo", || programs::demo(&["--headless".into()]));
         }

@@ -47,6 +47,20 @@ impl Tally {
         Some(tally)
     }
 
+    /// Reads the summary line of Vitest, such as `      Tests  1 failed | 50 passed | 2 skipped (53)`.
+    pub fn of_vitest(line: &str) -> Option<Self> {
+        let counts = line.trim_start().strip_prefix("Tests ")?;
+        let mut tally = Self::default();
+        for part in without_parentheses(counts).split('|') {
+            match part.trim().split_once(' ') {
+                Some((count, "passed")) => tally.passed += count.parse::<u64>().ok()?,
+                Some((count, "failed")) => tally.failed += count.parse::<u64>().ok()?,
+                _ => {}
+            }
+        }
+        Some(tally)
+    }
+
     /// Passed and failed together.
     pub fn total(self) -> u64 {
         self.passed + self.failed
@@ -112,5 +126,13 @@ mod tests {
             let found = Tally::of_libtest(line).map(|tally| (tally.passed, tally.failed));
             assert_eq!(found, expected, "{line}");
         }
+    }
+
+    #[test]
+    fn vitest_counts_tests_and_not_files() {
+        assert_eq!(Tally::of_vitest(" Test Files  2 passed (2)"), None);
+        assert_eq!(Tally::of_vitest("      Tests  51 passed (51)"), Some(Tally { passed: 51, failed: 0 }));
+        let mixed = "      Tests  1 failed | 50 passed | 2 skipped (53)";
+        assert_eq!(Tally::of_vitest(mixed), Some(Tally { passed: 50, failed: 1 }));
     }
 }

@@ -18,7 +18,6 @@ pub fn run() -> Result<()> {
     setup::ensure(&[Need::WasmClang, Need::WasmTarget, Need::WasmBindgen, Need::Browser])?;
     let mut steps = Steps::new("xtask wasm");
     steps.run("wasm-engine", engine);
-    steps.run("wasm-sql", sql);
     steps.run("wasm-browser", browser);
     steps.finish()
 }
@@ -30,15 +29,6 @@ pub fn run() -> Result<()> {
 pub fn engine() -> Result<()> {
     let args = ["build", "-p", "kalamdb-core", "-p", "kalamdb-sync", "--no-default-features"];
     process::run(&mut cargo(&args)?)
-}
-
-/// Checks sql with DataFusion. DataFusion's machine code would take minutes more and show nothing new: everything
-/// that differs between targets is decided before it is generated, and its C code is compiled here, too.
-///
-/// # Errors
-/// When it does not build.
-pub fn sql() -> Result<()> {
-    process::run(&mut cargo(&["check", "-p", "kalamdb-sql"])?)
 }
 
 /// Runs the tests of the store and of the engine in a headless browser.
@@ -58,16 +48,8 @@ pub fn browser() -> Outcome {
     Outcome::of_tests(tally, 2, result)
 }
 
-/// Builds sql with DataFusion to machine code.
-///
-/// # Errors
-/// When it does not build.
-pub fn sql_build() -> Result<()> {
-    process::run(&mut cargo(&["build", "-p", "kalamdb-sql"])?)
-}
-
 /// Cargo with the C compiler and archiver for the target, and with the compiler that has a standard library for it.
-fn cargo(args: &[&str]) -> Result<Command> {
+pub fn cargo(args: &[&str]) -> Result<Command> {
     let tools = clang::for_wasm().context("no clang that compiles for wasm32; see `cargo xtask doctor`")?;
     let rust = rust::for_wasm().context("no Rust with the wasm32 target; see `cargo xtask doctor`")?;
     let mut command = process::cargo(args);

@@ -1,19 +1,25 @@
 //! One database.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
+use js_sys::{Array, Reflect};
 use kalamdb_core::device::Device;
-use kalamdb_core::store::{MemoryStore, Store};
-use kalamdb_core::{Error, Result, UserId};
+use kalamdb_core::store::{MemoryStore, Store, StoreEvent};
+use kalamdb_core::{Error, MutationId, Result, UserId};
 use kalamdb_sql::DeviceBackend;
+use kalamdb_sql::remote::{Link, RemoteEngine};
 use kalamdb_store_wasm::{Durability, IndexedDbStore, Options};
+use kalamdb_sync::client::Input;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 
+use crate::bell::{Bell, Ring};
 use crate::environment::{BrowserEntropy, now};
 use crate::errors::thrown;
-use crate::packed;
+use crate::host::{Host, QueryChannel};
+use crate::live::Live;
+use crate::session::Session;
+use crate::status;
 use crate::sync::Sync;
 
 /// An open database.
@@ -21,102 +27,204 @@ use crate::sync::Sync;
 pub struct Engine {
     device: Arc<Device>,
     backend: Arc<DeviceBackend>,
-    indexed_db: Option<Arc<IndexedDbStore>>,
+    link: Arc<Link>,
+    queries: QueryChannel,
+    kept: Kept,
+    bell: Bell,
     sync: Sync,
+}
+
+/// Where rows are kept.
+enum Kept {
+    IndexedDb(Arc<IndexedDbStore>),
+    Memory(Arc<MemoryStore>),
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens the database `name`; in memory without one. `changed` is called after each change of what queries answer.
+    /// Opens a database. `options`: `name` of the IndexedDB database, in memory without one; `user`, the one it is for;
+    /// `durability`, `strict` or `relaxed`.
     ///
     /// # Errors
     /// An error with kind and code.
-    pub async fn open(
-        name: Option<String>,
-        user: Option<String>,
-        changed: js_sys::Function,
-    ) -> Result<Engine, JsValue> {
-        open(name, user, changed).await.map_err(|error| thrown(&error))
+    pub async fn open(options: JsValue, host: Host) -> Result<Engine, JsValue> {
+        open(&options, host).await.map_err(|error| thrown(&error))
+    }
+
+    /// Deletes the IndexedDB database of this name.
+    ///
+    /// # Errors
+    /// An error with kind and code; `retry` while another tab holds it open.
+    pub async fn delete(name: String) -> Result<(), JsValue> {
+        kalamdb_store_wasm::delete(&name).await.map_err(|error| thrown(&error))
     }
 
     /// A session of its own.
     pub fn session(&self) -> Session {
-        Session { inner: kalamdb_sql::Session::new(self.backend.clone()) }
+        let engine = Box::new(RemoteEngine::new(self.link.clone()));
+        Session::new(kalamdb_sql::Session::with_engine(self.backend.clone(), engine))
     }
 
-    /// Connects to `url` and stays connected. `token` is asked for a token and gives a promise of one.
-    pub fn start(&self, url: String, token: js_sys::Function) {
-        self.sync.start(url, token);
+    /// A query of one table whose result follows the database.
+    ///
+    /// # Errors
+    /// An error with kind and code; `live_one_table` where more is asked.
+    pub fn live(&self, sql: &str, params: &[u8]) -> Result<Live, JsValue> {
+        Live::start(self.device.clone(), sql, params).map_err(|error| thrown(&error))
+    }
+
+    /// Connects to `url` and stays connected.
+    ///
+    /// # Errors
+    /// An error with kind and code if `url` is no address of a server.
+    pub fn start(&self, url: &str) -> Result<(), JsValue> {
+        self.sync.start(url).map_err(|error| thrown(&error))
     }
 
     /// Disconnects.
     pub fn stop(&self) {
-        self.sync.stop();
+        self.sync.feed(Input::Stop);
     }
 
-    /// Resolves once everything written before is durable.
+    /// The status shows `synced` again once everything that the server has by now is here.
+    pub fn probe(&self) {
+        self.sync.feed(Input::Probe);
+    }
+
+    /// How it stands, as one object.
+    ///
+    /// # Errors
+    /// An error with kind and code once it is closed.
+    pub fn status(&self) -> Result<JsValue, JsValue> {
+        let (is_kept, bytes) = match &self.kept {
+            Kept::IndexedDb(store) => (true, store.bytes()),
+            Kept::Memory(store) => (false, store.bytes()),
+        };
+        let status = || status::status(&self.device, &self.sync.status()?, is_kept, bytes);
+        status().map_err(|error| thrown(&error))
+    }
+
+    /// The transactions that the server refused and nobody dismissed, oldest first.
+    ///
+    /// # Errors
+    /// An error with kind and code once it is closed.
+    pub fn rejected(&self) -> Result<Array, JsValue> {
+        status::rejected(&self.device).map_err(|error| thrown(&error))
+    }
+
+    /// Removes a refused transaction from the list, by its number there.
+    ///
+    /// # Errors
+    /// An error with kind and code; `not_rejected` if there is none with this number.
+    pub fn dismiss(&self, number: f64) -> Result<(), JsValue> {
+        let number = number as u64;
+        let dismiss = || {
+            if self.device.rejected()?.iter().all(|write| write.number != number) {
+                let message = format!("there is no rejected write with number {number}");
+                return Err(Error::invalid("not_rejected", message));
+            }
+            self.device.dismiss(number)
+        };
+        let dismissed = dismiss().map_err(|error| thrown(&error));
+        self.bell.ring();
+        dismissed
+    }
+
+    /// What became of an own transaction: `undefined` while it waits for the server, `true` once it is taken, else the
+    /// rejected write.
+    ///
+    /// # Errors
+    /// An error with kind and code once it is closed.
+    pub fn outcome(&self, mutation: f64) -> Result<JsValue, JsValue> {
+        status::outcome(&self.device, MutationId(mutation as u64)).map_err(|error| thrown(&error))
+    }
+
+    /// Resolves once everything committed before the call is durable.
     ///
     /// # Errors
     /// Why it will never be.
     pub async fn persisted(&self) -> Result<(), JsValue> {
-        match &self.indexed_db {
-            Some(store) => store.clone().flushed().await.map(drop).map_err(|error| thrown(&error)),
-            None => Ok(()),
+        match &self.kept {
+            Kept::IndexedDb(store) => {
+                let store = store.clone();
+                store.flushed().await.map(drop).map_err(|error| thrown(&error))
+            }
+            Kept::Memory(_) => Ok(()),
         }
     }
 
-    /// Transactions that wait for the server.
-    pub fn pending(&self) -> f64 {
-        self.device.pending() as f64
+    /// Disconnects, makes everything durable and lets go of the database.
+    ///
+    /// # Errors
+    /// Why something committed will never be durable.
+    pub async fn close(&self) -> Result<(), JsValue> {
+        self.sync.feed(Input::Stop);
+        self.queries.close();
+        let closed = match &self.kept {
+            Kept::IndexedDb(store) => store.clone().closed().await,
+            Kept::Memory(store) => store.close(),
+        };
+        self.bell.close();
+        closed.map_err(|error| thrown(&error))
     }
 }
 
-async fn open(name: Option<String>, user: Option<String>, changed: js_sys::Function) -> Result<Engine> {
-    let entropy = Arc::new(BrowserEntropy);
-    let indexed_db = match name {
-        Some(name) => {
-            Some(IndexedDbStore::open(&name, Options { durability: Durability::Strict, listener: None }).await?)
+async fn open(options: &JsValue, host: Host) -> Result<Engine> {
+    let option = |name: &str| Reflect::get(options, &name.into()).ok().and_then(|value| value.as_string());
+    let durability = match option("durability").as_deref() {
+        None | Some("strict") => Durability::Strict,
+        Some("relaxed") => Durability::Relaxed,
+        Some(other) => {
+            let message = format!("durability `{other}` is unknown: there are strict and relaxed");
+            return Err(Error::invalid("unknown_durability", message));
         }
-        None => None,
     };
-    let store: Arc<dyn Store> = match &indexed_db {
-        Some(store) => store.clone(),
-        None => Arc::new(MemoryStore::new()),
+    let user = option("user").map(UserId::new).transpose()?;
+    let entropy = Arc::new(BrowserEntropy);
+    let bell = Bell::default();
+    let kept = match option("name") {
+        Some(name) => {
+            let bell = bell.clone();
+            let listener = Arc::new(move |event| match event {
+                StoreEvent::Persisted(_) => bell.ring(),
+                StoreEvent::Failed(error) => bell.fail(error),
+            });
+            Kept::IndexedDb(IndexedDbStore::open(&name, Options { durability, listener: Some(listener) }).await?)
+        }
+        None => Kept::Memory(Arc::new(MemoryStore::new())),
+    };
+    let store: Arc<dyn Store> = match &kept {
+        Kept::IndexedDb(store) => store.clone(),
+        Kept::Memory(store) => store.clone(),
     };
     let device = Arc::new(Device::open(store, entropy.clone())?);
     if let Some(user) = user {
-        device.claim(&UserId::new(user)?)?;
+        device.claim(&user)?;
     }
+    device.observe({
+        let bell = bell.clone();
+        Arc::new(move || bell.ring())
+    });
     let backend = Arc::new(DeviceBackend::new(device.clone(), entropy.clone(), Arc::new(now)));
-    let sync = Sync::new(device.clone(), entropy, changed);
-    Ok(Engine { device, backend, indexed_db, sync })
+    let queries = QueryChannel::open(host.clone());
+    let link = Arc::new(Link::new(device.clone(), backend.clone(), Box::new(queries.clone())));
+    let sync = Sync::new(device.clone(), entropy, host.clone(), bell.clone());
+    spawn_local(listen(bell.clone(), sync.clone(), host));
+    Ok(Engine { device, backend, link, queries, kept, bell, sync })
 }
 
-/// A conversation with the database, with at most one open transaction.
-#[wasm_bindgen]
-pub struct Session {
-    inner: kalamdb_sql::Session,
-}
-
-#[wasm_bindgen]
-impl Session {
-    /// Runs statements; parameters and results are packed.
-    ///
-    /// # Errors
-    /// An error with kind and code.
-    pub fn execute(&mut self, sql: &str, params: &[u8]) -> Result<Vec<u8>, JsValue> {
-        let mut run = || {
-            let params = packed::decode(params)?;
-            at_once(self.inner.execute(sql, &params))?.map(|results| packed::encode(&results))
-        };
-        run().map_err(|error| thrown(&error))
-    }
-}
-
-/// Statements that core answers by itself wait for nothing.
-fn at_once<T>(work: impl Future<Output = T>) -> Result<T> {
-    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => Ok(value),
-        Poll::Pending => Err(Error::internal("suspended", "a statement waits for something that nobody does")),
+/// Hands on what the bell rings for, until it is closed. What the host throws is its own affair.
+async fn listen(bell: Bell, sync: Sync, host: Host) {
+    loop {
+        match bell.heard().await {
+            Ring::Changed => {
+                sync.feed(Input::Wake);
+                let _ = host.changed();
+            }
+            Ring::Failed(error) => {
+                let _ = host.failed(&thrown(&error));
+            }
+            Ring::Closed => return,
+        }
     }
 }

@@ -4,11 +4,12 @@
 //! columns and of rows (u32), then each column: name (text), type (u8) and for DECIMAL its scale (u8), the bits of the rows
 //! that are not NULL, and the values. Text is a length (u32) and UTF-8. Values of fixed size stand for every row, zero where
 //! it is NULL: BOOLEAN 1, SMALLINT 2, INT, REAL and DATE 4, BIGINT, DOUBLE, TIME, TIMESTAMP and COUNTER 8, UUID and DECIMAL
-//! 16. TEXT, BYTES and JSON are the ends of the values (u32 each) and all their bytes behind each other.
+//! 16; a column of BIGINTs that count has type 17. TEXT, BYTES and JSON are the ends of the values (u32 each) and all their bytes behind each other.
 
 use kalamdb_core::codec::Reader;
+use kalamdb_core::query::live::{LiveChange, LiveRow};
 use kalamdb_core::{Datum, Error, Result, Type, Value};
-use kalamdb_sql::StatementResult;
+use kalamdb_sql::{ResultColumn, StatementResult};
 
 fn text(out: &mut Vec<u8>, text: &str) {
     number(out, text.len());
@@ -18,6 +19,14 @@ fn text(out: &mut Vec<u8>, text: &str) {
 fn number(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
+
+fn bytes_with_length(out: &mut Vec<u8>, bytes: &[u8]) {
+    number(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// BIGINTs that count: JavaScript takes them as numbers.
+const COUNT: u8 = 17;
 
 fn code(ty: Type) -> u8 {
     match ty {
@@ -45,22 +54,70 @@ pub fn encode(results: &[StatementResult]) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     number(&mut out, results.len());
     for result in results {
-        text(&mut out, result.tag);
-        out.extend_from_slice(&(result.affected as f64).to_le_bytes());
         let mutation = result.committed.as_ref().and_then(|committed| committed.mutation).map_or(0, |id| id.0);
-        out.extend_from_slice(&(mutation as f64).to_le_bytes());
-        number(&mut out, result.columns.len());
-        number(&mut out, result.rows.len());
-        for (at, column) in result.columns.iter().enumerate() {
-            text(&mut out, &column.name);
-            out.push(code(column.ty));
-            if let Type::Decimal { scale, .. } = column.ty {
-                out.push(scale);
-            }
-            let cells = || result.rows.iter().map(|row| row.get(at).unwrap_or(&Datum::Null));
-            write_column(&mut out, column.ty, cells);
-        }
+        head(&mut out, result.tag, result.affected, mutation);
+        let rows = result.rows.iter().map(Vec::as_slice);
+        write_columns(&mut out, &result.columns, rows.len(), || rows.clone());
     }
+    out
+}
+
+fn encode_rows<'a>(columns: &[ResultColumn], rows: impl ExactSizeIterator<Item = &'a LiveRow> + Clone) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    number(&mut out, 1);
+    head(&mut out, "SELECT", 0, 0);
+    write_columns(&mut out, columns, rows.len(), || rows.clone().map(|row| row.values.as_slice()));
+    out
+}
+
+fn head(out: &mut Vec<u8>, tag: &str, affected: u64, mutation: u64) {
+    text(out, tag);
+    out.extend_from_slice(&(affected as f64).to_le_bytes());
+    out.extend_from_slice(&(mutation as f64).to_le_bytes());
+}
+
+fn write_columns<'a, I: Iterator<Item = &'a [Value]>>(
+    out: &mut Vec<u8>,
+    columns: &[ResultColumn],
+    count: usize,
+    rows: impl Fn() -> I,
+) {
+    number(out, columns.len());
+    number(out, count);
+    for (at, column) in columns.iter().enumerate() {
+        text(out, &column.name);
+        out.push(if column.counts { COUNT } else { code(column.ty) });
+        if let Type::Decimal { scale, .. } = column.ty {
+            out.push(scale);
+        }
+        write_column(out, column.ty, || rows().map(|row| row.get(at).unwrap_or(&Datum::Null)));
+    }
+}
+
+/// The first result of a live query: as a list of one result, then the key of each row (length u32, bytes).
+pub fn encode_live(columns: &[ResultColumn], rows: &[LiveRow]) -> Vec<u8> {
+    let mut out = encode_rows(columns, rows.iter());
+    rows.iter().for_each(|row| bytes_with_length(&mut out, &row.key));
+    out
+}
+
+/// A change of a live query: the number of rows that leave their places, for each of them its place in the old result
+/// (u32) and its key; the number of rows that take places, for each of them its place in the new result (u32), whether it
+/// was there before (u8) and its key; then these rows as a list of one result.
+pub fn encode_change(columns: &[ResultColumn], change: &LiveChange) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    number(&mut out, change.removed.len());
+    for removed in &change.removed {
+        number(&mut out, removed.at);
+        bytes_with_length(&mut out, &removed.key);
+    }
+    number(&mut out, change.placed.len());
+    for placed in &change.placed {
+        number(&mut out, placed.at);
+        out.push(placed.was_there.into());
+        bytes_with_length(&mut out, &placed.row.key);
+    }
+    out.extend(encode_rows(columns, change.placed.iter().map(|placed| &placed.row)));
     out
 }
 

@@ -4,15 +4,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Promise, Uint8Array};
 use kalamdb_core::device::Device;
-use kalamdb_core::{Entropy, Error};
-use kalamdb_sync::client::{ClientSession, Input, Output};
+use kalamdb_core::{Entropy, Error, Result};
+use kalamdb_sync::client::{ClientSession, Input, Output, SyncStatus};
+use kalamdb_sync::config::TIMER_MAX_MS;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
+use crate::bell::Bell;
 use crate::environment::now;
+use crate::errors::caught;
+use crate::host::Host;
 
 #[wasm_bindgen]
 extern "C" {
@@ -31,8 +35,8 @@ pub struct Sync {
 struct State {
     session: ClientSession,
     url: String,
-    token: Option<Function>,
-    changed: Function,
+    host: Host,
+    bell: Bell,
     socket: Option<Open>,
     timer: Option<(JsValue, Closure<dyn FnMut()>)>,
 }
@@ -56,27 +60,30 @@ impl Drop for Open {
 }
 
 impl Sync {
-    pub fn new(device: Arc<Device>, entropy: Arc<dyn Entropy>, changed: Function) -> Sync {
+    pub fn new(device: Arc<Device>, entropy: Arc<dyn Entropy>, host: Host, bell: Bell) -> Sync {
         let session = ClientSession::new(device, entropy);
-        let state = State { session, url: String::new(), token: None, changed, socket: None, timer: None };
+        let state = State { session, url: String::new(), host, bell, socket: None, timer: None };
         Sync { state: Rc::new(RefCell::new(state)) }
     }
 
-    pub fn start(&self, url: String, token: Function) {
-        {
-            let mut state = self.state.borrow_mut();
-            state.url = url;
-            state.token = Some(token);
+    /// Connects to the server at `url`, as `https://example.org` or `wss://example.org/v1/sync`.
+    pub fn start(&self, url: &str) -> Result<()> {
+        let url = socket_url(url)?;
+        if self.state.borrow().url != url {
+            self.feed(Input::Stop);
+            self.state.borrow_mut().url = url;
         }
         self.feed(Input::Start);
+        Ok(())
     }
 
-    pub fn stop(&self) {
-        self.feed(Input::Stop);
+    pub fn status(&self) -> Result<SyncStatus> {
+        self.state.borrow().session.status()
     }
 
     /// Hands an event to the session and carries out what it wants.
     pub fn feed(&self, input: Input) {
+        let is_news = !matches!(input, Input::Wake);
         self.state.borrow_mut().session.handle(input, now());
         loop {
             let output = self.state.borrow_mut().session.poll_output();
@@ -84,6 +91,10 @@ impl Sync {
             self.carry_out(output);
         }
         self.set_timer();
+        // Whatever happens to a session may show in its status; what it was woken for is known already.
+        if is_news {
+            self.state.borrow().bell.ring();
+        }
     }
 
     fn carry_out(&self, output: Output) {
@@ -97,24 +108,26 @@ impl Sync {
                 }
             }
             Output::Disconnect => self.state.borrow_mut().socket = None,
-            Output::Changed => {
-                let changed = self.state.borrow().changed.clone();
-                let _ = changed.call0(&JsValue::NULL);
-            }
+            Output::Changed => {}
         }
     }
 
     fn ask(&self) {
-        let Some(token) = self.state.borrow().token.clone() else { return };
+        let host = self.state.borrow().host.clone();
         let this = self.clone();
         spawn_local(async move {
-            let asked = match token.call0(&JsValue::NULL) {
+            let asked = match host.token() {
                 Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
                 Err(error) => Err(error),
             };
-            let refused =
-                || Error::retry("no_token", "the application gave no token: its function failed or gave no text");
-            this.feed(Input::Token(asked.ok().and_then(|token| token.as_string()).ok_or_else(refused)));
+            let refused = || {
+                Error::retry("no_token", "the application gave no token: its function gave something else than text")
+            };
+            let token = match asked {
+                Ok(token) => token.as_string().ok_or_else(refused),
+                Err(error) => Err(caught(&error, "no_token")),
+            };
+            this.feed(Input::Token(token));
         });
     }
 
@@ -123,9 +136,9 @@ impl Sync {
         let socket = match WebSocket::new(&url) {
             Ok(socket) => socket,
             Err(error) => {
-                let why = Reflect::get(&error, &"message".into()).ok().and_then(|text| text.as_string());
+                let why = caught(&error, "no_socket").message().to_owned();
                 let this = self.clone();
-                spawn_local(async move { this.feed(Input::Lost(why.unwrap_or_default())) });
+                spawn_local(async move { this.feed(Input::Lost(why)) });
                 return;
             }
         };
@@ -163,8 +176,29 @@ impl Sync {
         if let Some(due) = state.session.poll_timeout() {
             let this = self.clone();
             let tick = Closure::new(move || this.feed(Input::Tick));
-            let millis = due.millis().saturating_sub(now().millis()) as f64;
+            let millis = due.millis().saturating_sub(now().millis()).min(TIMER_MAX_MS) as f64;
             state.timer = Some((set_timeout(tick.as_ref().unchecked_ref(), millis), tick));
         }
     }
+}
+
+/// The address of a server's socket, from that or from the server's own address.
+fn socket_url(url: &str) -> Result<String> {
+    const PATH: &str = "/v1/sync";
+    let refused = || {
+        let message = format!("`{url}` is no address of a server: write it as https://example.org");
+        Error::invalid("invalid_url", message)
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(refused)?;
+    let scheme = match scheme {
+        "http" | "ws" => "ws",
+        "https" | "wss" => "wss",
+        _ => return Err(refused()),
+    };
+    let rest = rest.trim_end_matches('/');
+    if rest.is_empty() {
+        return Err(refused());
+    }
+    let path = if rest.ends_with(PATH) { "" } else { PATH };
+    Ok(format!("{scheme}://{rest}{path}"))
 }

@@ -10,7 +10,8 @@ use crate::mutation::{Mutation, check_size};
 use crate::row::Row;
 use crate::store::{CommitId, Partition, WriteBatch};
 use crate::transaction::Transaction;
-use crate::{Result, keys};
+use crate::view::View;
+use crate::{Error, Result, keys};
 
 /// What a local commit gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +25,33 @@ pub struct LocalCommit {
 impl Device {
     /// Makes a transaction visible and puts it into the outbox.
     ///
-    /// If the copy changed since the transaction began, its operations run again on the present state.
+    /// If other rows of the copy changed since the transaction began, its operations run again on the present state. Of
+    /// two transactions that write to one row at the same time, the first to commit wins: the other one may have
+    /// computed what it writes from what it read.
     ///
     /// # Errors
-    /// Kind `conflict` if they no longer can, `quota` if it is too large or the disk is full; then nothing changed.
+    /// Kind `retry` with code `transaction_conflict` if a row that it writes was changed since it began: begin it anew.
+    /// Kind `conflict` if its operations no longer can run, `quota` if it is too large or the disk is full. Nothing changed
+    /// then.
     pub fn commit(&self, transaction: Transaction, now: Now) -> Result<LocalCommit> {
         let mut state = self.state.lock();
+        if let Some((request, _)) = transaction.request()
+            && let Some(receipt) = state.receipts.get(request)
+        {
+            // The request came twice and the other one was quicker.
+            return Ok(LocalCommit { commit: state.last_commit, mutation: Some(receipt.mutation) });
+        }
         let base = transaction.view().base();
         let transaction = if transaction.version == state.version {
             transaction
         } else {
-            transaction.again(state.view(&*self.store)?)?
+            let present = state.view(&*self.store)?;
+            check_tables(&state, &transaction)?;
+            let untouched = check_untouched(&state, &transaction, &present);
+            // What can never be carried out is told first: running it again would not help.
+            let again = transaction.again(present)?;
+            untouched?;
+            again
         };
         if transaction.ops().is_empty() {
             return Ok(LocalCommit { commit: self.store.persisted(), mutation: None });
@@ -66,6 +83,7 @@ impl Device {
         state.identity = identity;
         state.clock = clock;
         state.waiting += 1;
+        state.last_commit = commit;
         state.changed(Some(rows));
         // What is durable by now need not be remembered, also where no session asks.
         state.note_persisted(self.store.persisted());
@@ -130,4 +148,39 @@ impl Device {
         state.version += u64::from(is_changed);
         Ok(())
     }
+}
+
+/// Fails if a table that the transaction writes to is gone, or numbered anew.
+fn check_tables(state: &State, transaction: &Transaction) -> Result<()> {
+    if transaction.ops().iter().all(|op| state.catalog.live_table(op.table).is_ok()) {
+        return Ok(());
+    }
+    let message = "a table was dropped, or numbered by the server, after the transaction had begun: run it again";
+    Err(Error::retry("catalog_changed", message))
+}
+
+/// Fails if a row that the transaction writes looks different since it began.
+fn check_untouched(state: &State, transaction: &Transaction, present: &View) -> Result<()> {
+    let changed = state.recent.since(transaction.version);
+    let before = transaction.view().without_writes();
+    for (table, pk, _) in Transaction::written(transaction.view()) {
+        let now = state.catalog.live_table(table)?;
+        if changed.as_ref().is_some_and(|changed| !changed.contains(&(table, pk.clone()))) {
+            continue;
+        }
+        let then = before.catalog().live_table(table)?;
+        let (old, new) = (before.row(then, &pk)?, present.row(now, &pk)?);
+        // The server's answer to an earlier write of this device changes a row's header only.
+        let is_same = match (&old, &new) {
+            (Some(old), Some(new)) => old.cells == new.cells && old.header.deleted == new.header.deleted,
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_same {
+            let message =
+                "another transaction changed a row that this one writes, after this one had begun: run it again";
+            return Err(Error::retry("transaction_conflict", message));
+        }
+    }
+    Ok(())
 }

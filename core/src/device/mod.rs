@@ -69,6 +69,8 @@ struct State {
     version: u64,
     recent: recent::RecentRows,
     receipts: receipts::Receipts,
+    /// The last commit of a local transaction.
+    last_commit: CommitId,
     /// Entries in the outbox.
     waiting: u64,
     /// Commits that hold outbox entries and may not be durable yet.
@@ -145,6 +147,7 @@ impl Device {
             version: 0,
             recent: recent::RecentRows::default(),
             receipts: receipts::Receipts::load(&*snapshot)?,
+            last_commit: store.persisted(),
             waiting,
             unpersisted_entries: VecDeque::new(),
             unpersisted_positions: VecDeque::new(),

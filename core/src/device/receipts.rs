@@ -10,8 +10,8 @@ use crate::key::read_number;
 use crate::store::{Direction, Partition, Snapshot, WriteBatch};
 use crate::{Result, keys};
 
-/// Receipts that are kept; the oldest go first.
-pub const RECEIPTS_MAX: u64 = 1_024;
+/// Receipts that are kept; the oldest go first. Whoever repeats requests has fewer of them under way.
+pub const RECEIPTS_MAX: u64 = 16_384;
 
 /// Names one execution of a text of statements, and the statement within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

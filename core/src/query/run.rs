@@ -26,12 +26,25 @@ impl Plan {
     /// was made, `quota` past the query's [`Limits`](super::Limits), `corrupt` for damaged rows, and what the store
     /// gives.
     pub fn execute(&self, view: &View, parameters: &[Value]) -> Result<Rows> {
+        self.execute_counted(view, parameters).map(|(rows, _)| rows)
+    }
+
+    /// The whole result, and how many rows of the table passed the filter for it.
+    ///
+    /// # Errors
+    /// As [`Plan::execute`].
+    pub fn execute_counted(&self, view: &View, parameters: &[Value]) -> Result<(Rows, usize)> {
         let mut rows = Rows::new(self.columns.clone());
-        self.visit(view, parameters, &mut |row| {
+        let read = self.visit(view, parameters, &mut |row| {
             rows.push(row, &self.limits)?;
             Ok(Flow::Continue(()))
         })?;
-        Ok(rows)
+        Ok((rows, read))
+    }
+
+    /// Whether its rows are groups of the table's.
+    pub fn is_grouped(&self) -> bool {
+        matches!(self.body, Body::Groups(_))
     }
 
     /// Fails if the table was altered since the plan was made, or the parameters are not those that it needs.
@@ -45,26 +58,29 @@ impl Plan {
         check_parameters(&self.parameters, parameters)
     }
 
-    /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number.
+    /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number. Gives the
+    /// number of rows that passed the filter.
     ///
     /// # Errors
     /// As [`Plan::execute`], and what `visit` gives.
-    pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<()> {
+    pub fn visit(&self, view: &View, parameters: &[Value], visit: &mut Visit<'_>) -> Result<usize> {
         self.check(view, parameters)?;
         let skip = amount(self.offset, parameters)?.unwrap_or(0);
         let window = Window { skip, take: amount(self.limit, parameters)? };
         if window.take == Some(0) {
-            return Ok(());
+            return Ok(0);
         }
         let way = choose(self, view)?;
-        let mut run = Run { plan: self, way, view, parameters, emitter: Emitter { window, visit, spare: Vec::new() } };
+        let mut run =
+            Run { plan: self, way, view, parameters, read: 0, emitter: Emitter { window, visit, spare: Vec::new() } };
         match &self.body {
             Body::Groups(body) => run.groups(body),
             Body::Rows(body) => match way.path.sorted {
                 Sorted::Whole => run.stream(body),
                 Sorted::Runs(terms) => run.sort(body, terms),
             },
-        }
+        }?;
+        Ok(run.read)
     }
 }
 
@@ -74,14 +90,17 @@ struct Run<'a, 'v> {
     way: &'a Way,
     view: &'a View,
     parameters: &'a [Value],
+    /// Rows that passed the filter.
+    read: usize,
     emitter: Emitter<'a, 'v>,
 }
 
 impl Run<'_, '_> {
     fn stream(&mut self, body: &RowsBody) -> Result<()> {
-        let Run { plan, way, view, parameters, emitter } = self;
+        let Run { plan, way, view, parameters, read, emitter } = self;
         let mut row_cells = RowCells::default();
         scan(plan, way, view, parameters, |pk, row| {
+            *read += 1;
             if emitter.window.skips() {
                 return Ok(Flow::Continue(()));
             }
@@ -93,11 +112,12 @@ impl Run<'_, '_> {
 
     /// Sorts run after run of rows that agree in the first `terms` of the order.
     fn sort(&mut self, body: &RowsBody, terms: usize) -> Result<()> {
-        let Run { plan, way, view, parameters, emitter } = self;
+        let Run { plan, way, view, parameters, read, emitter } = self;
         let mut sorter = Sorter::new(emitter.window.keep(), plan.limits);
         let mut key = SortKey::default();
         let (mut order_cells, mut row_cells) = (RowCells::default(), RowCells::default());
         scan(plan, way, view, parameters, |pk, row| {
+            *read += 1;
             order_cells.with(&plan.table, &body.order_reading, (pk, row), |cells| {
                 key.write(&body.order, terms, |slot| at(cells, slot))
             })?;
@@ -120,7 +140,7 @@ impl Run<'_, '_> {
     }
 
     fn groups(&mut self, body: &GroupsBody) -> Result<()> {
-        let Run { plan, way, view, parameters, emitter } = self;
+        let Run { plan, way, view, parameters, read, emitter } = self;
         let mut groups = Groups::new(&body.aggregates, plan.limits);
         let mut key = Vec::new();
         if body.keys.is_empty() {
@@ -128,6 +148,7 @@ impl Run<'_, '_> {
         }
         let mut row_cells = RowCells::default();
         scan(plan, way, view, parameters, |pk, row| {
+            *read += 1;
             row_cells.with(&plan.table, &body.reading, (pk, row), |cells| {
                 write_key(&mut key, body.keys.iter().map(|slot| at(cells, *slot)));
                 let group = groups.find(&key)?;

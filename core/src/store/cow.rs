@@ -51,11 +51,13 @@ impl Node {
 pub struct CowMap {
     root: Arc<Node>,
     len: usize,
+    /// Of all keys and values.
+    bytes: usize,
 }
 
 impl Default for CowMap {
     fn default() -> Self {
-        CowMap { root: Arc::new(Node::Leaf(Vec::new())), len: 0 }
+        CowMap { root: Arc::new(Node::Leaf(Vec::new())), len: 0, bytes: 0 }
     }
 }
 
@@ -64,7 +66,8 @@ fn child_of(children: &[(Bytes, Arc<Node>)], key: &[u8]) -> usize {
 }
 
 enum Inserted {
-    Replaced,
+    /// A value of so many bytes.
+    Replaced(usize),
     Added,
     Split(Bytes, Arc<Node>),
 }
@@ -81,8 +84,7 @@ fn insert(node: &mut Arc<Node>, key: Bytes, value: Bytes) -> Inserted {
             if let Some(entry) = entries.get_mut(at)
                 && entry.0 == key
             {
-                entry.1 = value;
-                return Inserted::Replaced;
+                return Inserted::Replaced(std::mem::replace(&mut entry.1, value).len());
             }
             entries.insert(at, (key, value));
             if entries.len() <= NODE_ENTRIES_MAX {
@@ -108,19 +110,20 @@ fn insert(node: &mut Arc<Node>, key: Bytes, value: Bytes) -> Inserted {
     }
 }
 
-fn remove(node: &mut Arc<Node>, key: &[u8]) -> bool {
+/// The bytes of the pair that was removed.
+fn remove(node: &mut Arc<Node>, key: &[u8]) -> Option<usize> {
     match Arc::make_mut(node) {
         Node::Leaf(entries) => match entries.binary_search_by(|(k, _)| k.as_ref().cmp(key)) {
             Ok(at) => {
-                entries.remove(at);
-                true
+                let (key, value) = entries.remove(at);
+                Some(key.len() + value.len())
             }
-            Err(_) => false,
+            Err(_) => None,
         },
         Node::Branch(children) => {
             let at = child_of(children, key);
             let removed = remove(&mut children[at].1, key);
-            if removed && children[at].1.len() < NODE_ENTRIES_LOW {
+            if removed.is_some() && children[at].1.len() < NODE_ENTRIES_LOW {
                 shrink(children, at);
             }
             removed
@@ -156,9 +159,47 @@ fn shrink(children: &mut Vec<(Bytes, Arc<Node>)>, at: usize) {
 }
 
 impl CowMap {
+    /// A map of pairs that come in the order of their keys, each key once: as inserting them, but at the cost of copying
+    /// them.
+    pub fn from_sorted(pairs: impl IntoIterator<Item = (Bytes, Bytes)>) -> CowMap {
+        let mut map = CowMap::default();
+        let mut leaves: Vec<(Bytes, Arc<Node>)> = Vec::new();
+        let mut entries: Vec<(Bytes, Bytes)> = Vec::with_capacity(NODE_ENTRIES_MAX);
+        for (key, value) in pairs {
+            map.len += 1;
+            map.bytes += key.len() + value.len();
+            if entries.len() == NODE_ENTRIES_MAX {
+                let full = std::mem::replace(&mut entries, Vec::with_capacity(NODE_ENTRIES_MAX));
+                leaves.push((full[0].0.clone(), Arc::new(Node::Leaf(full))));
+            }
+            entries.push((key, value));
+        }
+        let Some((bound, _)) = entries.first() else { return map };
+        leaves.push((bound.clone(), Arc::new(Node::Leaf(entries))));
+        let mut level = leaves;
+        while level.len() > 1 {
+            let mut above = Vec::with_capacity(level.len() / NODE_ENTRIES_MAX + 1);
+            let mut nodes = level.into_iter().peekable();
+            while nodes.peek().is_some() {
+                let children: Vec<_> = nodes.by_ref().take(NODE_ENTRIES_MAX).collect();
+                above.push((children[0].0.clone(), Arc::new(Node::Branch(children))));
+            }
+            level = above;
+        }
+        if let Some((_, root)) = level.pop() {
+            map.root = root;
+        }
+        map
+    }
+
     /// The number of keys.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// The bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether there is no key.
@@ -182,11 +223,17 @@ impl CowMap {
 
     /// Sets the value of `key`.
     pub fn insert(&mut self, key: Bytes, value: Bytes) {
+        let (key_bytes, value_bytes) = (key.len(), value.len());
+        self.bytes += value_bytes;
         match insert(&mut self.root, key, value) {
-            Inserted::Replaced => {}
-            Inserted::Added => self.len += 1,
+            Inserted::Replaced(bytes) => self.bytes -= bytes,
+            Inserted::Added => {
+                self.len += 1;
+                self.bytes += key_bytes;
+            }
             Inserted::Split(bound, right) => {
                 self.len += 1;
+                self.bytes += key_bytes;
                 let left = std::mem::replace(&mut self.root, Arc::new(Node::Leaf(Vec::new())));
                 self.root = Arc::new(Node::Branch(vec![(Bytes::new(), left), (bound, right)]));
             }
@@ -196,13 +243,14 @@ impl CowMap {
     /// Removes `key`; whether it was present.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let removed = remove(&mut self.root, key);
-        self.len -= usize::from(removed);
+        self.len -= usize::from(removed.is_some());
+        self.bytes -= removed.unwrap_or_default();
         while let Node::Branch(children) = self.root.as_ref()
             && children.len() == 1
         {
             self.root = children[0].1.clone();
         }
-        removed
+        removed.is_some()
     }
 
     /// Removes all keys of `range`.

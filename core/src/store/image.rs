@@ -12,6 +12,11 @@ pub struct Image {
 }
 
 impl Image {
+    /// The bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        self.partitions.iter().map(CowMap::bytes).sum()
+    }
+
     /// One partition.
     pub fn partition(&self, partition: Partition) -> &CowMap {
         &self.partitions[partition as usize]

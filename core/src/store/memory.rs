@@ -26,6 +26,11 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// The bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        self.state.read().image.bytes()
+    }
+
     /// A store that starts with the content of `image`.
     pub fn from_image(image: Image) -> MemoryStore {
         MemoryStore { state: RwLock::new(State { image, ..State::default() }) }

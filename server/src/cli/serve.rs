@@ -14,13 +14,11 @@ use tracing_subscriber::filter::LevelFilter;
 use super::{DataArgs, block_on, print_line};
 use crate::auth::{Claims, expiry};
 use crate::clock::now;
+use crate::http::demo::{DEV_TOKEN_S, DEV_USER};
+use crate::http::router_with_demo;
 use crate::running::Running;
 use crate::settings::{LogFormat, Settings};
 
-/// How long the tokens of a development server are valid.
-const DEV_TOKEN_S: u64 = 7 * 86_400;
-/// The user of a development server.
-const DEV_USER: &str = "dev";
 /// The user whose token may change the catalog of a development server.
 const DEV_ADMIN: &str = "admin";
 
@@ -32,7 +30,7 @@ Examples:
   kalamdb serve --listen 0.0.0.0:7171 --data-dir /var/lib/kalamdb --secret-file /etc/kalamdb.secret
   KALAMDB_LOG_FORMAT=json kalamdb serve --config /etc/kalamdb.toml")]
 pub(super) struct ServeArgs {
-    /// Print a URL and tokens as lines of JSON; only on loopback addresses
+    /// Print a URL and tokens as lines of JSON, and serve the demo at `/`; only on loopback addresses
     #[arg(long)]
     dev: bool,
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:7171]
@@ -57,7 +55,10 @@ async fn serve(settings: Settings, is_dev: bool) -> Result<()> {
         signal(kind).map_err(|error| Error::internal("no_signals", format!("signals cannot be handled: {error}")))
     };
     let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let running = Running::start(settings).await?;
+    let running = match is_dev {
+        true => Running::start_with(settings, router_with_demo).await?,
+        false => Running::start(settings).await?,
+    };
     let announced = if is_dev { announce(&running) } else { Ok(()) };
     if announced.is_ok() {
         tokio::select! {

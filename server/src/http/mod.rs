@@ -1,5 +1,6 @@
 //! HTTP: health, and the doors to sync and SQL.
 
+pub mod demo;
 pub mod error;
 pub mod json;
 pub mod sql;
@@ -24,16 +25,25 @@ use error::Failure;
 
 /// The routes of a server.
 pub fn router(node: Arc<Node>) -> Router {
+    routes(node).fallback(not_found).layer(middleware::from_fn(log))
+}
+
+fn routes(node: Arc<Node>) -> Router {
     let body = DefaultBodyLimit::max(node.settings.body_bytes_max);
     Router::new()
         .route("/v1/sync", any(sync))
         .route("/v1/sql", post(sql::post).layer(body))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(log))
         .with_state(node)
+}
+
+/// The routes of a development server: also the demo, and a token for it.
+pub fn router_with_demo(node: Arc<Node>) -> Router {
+    let demo = Router::new().route("/kalamdb.json", get(demo::sign_in)).fallback(get(demo::file));
+    let demo = demo.method_not_allowed_fallback(wrong_method).with_state(node.clone());
+    routes(node).fallback_service(demo).layer(middleware::from_fn(log))
 }
 
 /// One line for each request; its body and its token stay out of it.

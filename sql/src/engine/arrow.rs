@@ -133,8 +133,7 @@ impl ColumnBuilder {
 
 /// The columns of a result; what has no type here reads as TEXT.
 pub fn result_columns(schema: &SchemaRef) -> Vec<ResultColumn> {
-    let column =
-        |field: &Arc<Field>| ResultColumn { name: field.name().clone(), ty: kalam_type(field).unwrap_or(Type::Text) };
+    let column = |field: &Arc<Field>| ResultColumn::new(field.name(), kalam_type(field).unwrap_or(Type::Text));
     schema.fields().iter().map(column).collect()
 }
 

@@ -8,6 +8,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::common::{DataFusionError, Result as DfResult};
 use kalamdb_core::{Error, Now, Result, View};
 
+use super::cache::TableCache;
 use super::system::SystemView;
 use super::table::UserTable;
 use crate::backend::Backend;
@@ -28,6 +29,8 @@ pub struct Current {
     pub with_tombstones: bool,
     /// What NOW() gives.
     pub now: Now,
+    /// Tables that are kept as Arrow batches, if any are.
+    pub cache: Option<Arc<TableCache>>,
 }
 
 /// Holds the statement in work for catalog and functions.

@@ -64,7 +64,8 @@ fn from_schema(error: &SchemaError) -> Error {
     }
 }
 
-fn from_arrow(error: &ArrowError) -> Error {
+/// Arrow's error as KalamDB's.
+pub fn from_arrow(error: &ArrowError) -> Error {
     match error {
         ArrowError::DivideByZero => Error::invalid("division_by_zero", "division by zero"),
         ArrowError::ArithmeticOverflow(text) => Error::invalid("out_of_range", lower(text)),

@@ -4,11 +4,13 @@
 //! answers in a browser. Memory is bounded by [`QUERY_BYTES_MAX`]; nothing is spilled.
 
 mod arrow;
+mod cache;
 mod catalog;
 mod errors;
 mod explain;
 mod filter;
 mod functions;
+mod ipc;
 mod literals;
 mod order;
 mod origin;
@@ -23,11 +25,11 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use datafusion::common::ParamValues;
-use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{SessionState, SessionStateDefaults};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -44,8 +46,10 @@ use crate::parse::{ExplainMode, Query};
 use crate::reader::{Answer, Pending, QueryEngine};
 
 use arrow::{read_batch, result_columns, scalar};
+pub use cache::TableCache;
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
 use errors::from_datafusion;
+pub use ipc::to_ipc;
 use types::is_kept_as_text;
 
 /// Most memory of one query, its result included.
@@ -58,6 +62,7 @@ pub struct Engine {
     backend: Arc<dyn Backend>,
     state: SessionState,
     slot: Arc<Slot>,
+    cache: Option<Arc<TableCache>>,
 }
 
 impl Engine {
@@ -72,11 +77,17 @@ impl Engine {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build_arc()
             .map_err(from_datafusion)?;
-        let mut functions = datafusion::execution::SessionStateDefaults::default_scalar_functions();
+        let mut functions = SessionStateDefaults::default_scalar_functions();
         functions.extend(functions::all(&slot));
         let mut rules = vec![literals::rule()];
         rules.extend(Analyzer::new().rules);
-        let state = SessionStateBuilder::new_with_default_features()
+        // The defaults but for formats of files, which nobody can name here and which are a part of what browsers download.
+        let state = SessionStateBuilder::new()
+            .with_expr_planners(SessionStateDefaults::default_expr_planners())
+            .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
+            .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+            .with_window_functions(SessionStateDefaults::default_window_functions())
+            .with_table_function_list(SessionStateDefaults::default_table_functions())
             .with_config(config())
             .with_runtime_env(runtime)
             .with_catalog_list(Arc::new(SpaceCatalogs::new(slot.clone())))
@@ -85,7 +96,14 @@ impl Engine {
             .with_physical_optimizer_rules(physical_rules())
             .with_type_planner(Arc::new(types::SqlTypes))
             .build();
-        Ok(Engine { backend, state, slot })
+        Ok(Engine { backend, state, slot, cache: None })
+    }
+
+    /// The engine, reading whole tables from `cache`, which must be told of every change of what views show.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Arc<TableCache>) -> Engine {
+        self.cache = Some(cache);
+        self
     }
 
     /// Columns and rows of a query.
@@ -109,6 +127,7 @@ impl Engine {
             system_columns: query.system_columns,
             with_tombstones: query.system_columns[1] && !query.live_only,
             now,
+            cache: self.cache.clone(),
         });
         self.state.execution_props_mut().query_execution_start_time = DateTime::from_timestamp_micros(now.micros());
         let statement = SqlStatement::Statement(Box::new(ast::Statement::Query(Box::new(ast))));
@@ -141,6 +160,11 @@ impl Engine {
 }
 
 impl QueryEngine for Engine {
+    /// Rows of a store are read one by one here, too: core's way is shorter.
+    fn is_quick_at_groups(&self) -> bool {
+        false
+    }
+
     fn query<'a>(&'a mut self, view: View, query: &'a Query, params: &'a [Value], now: Now) -> Pending<'a, Answer> {
         Box::pin(self.run(view, query, params, now))
     }

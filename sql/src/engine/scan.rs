@@ -93,7 +93,7 @@ fn column_of(source: FieldSource) -> Option<ColumnId> {
 }
 
 /// The order of the rows as far as the fields show it: a prefix of the primary key.
-fn key_order(table: &Table, fields: &[TableField]) -> Vec<PhysicalSortExpr> {
+pub fn key_order(table: &Table, fields: &[TableField]) -> Vec<PhysicalSortExpr> {
     let options = SortOptions { descending: false, nulls_first: false };
     let sort = |id: &ColumnId| {
         let at = fields.iter().position(|field| field.source == FieldSource::Column(*id))?;

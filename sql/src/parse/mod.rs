@@ -18,7 +18,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 pub use cache::{CACHED_SCRIPTS_MAX, ScriptCache};
-pub use query::{result_names, select_of};
+pub use query::{Counted, counted, result_items, result_names, select_of};
 pub use statement::{
     Assignment, Ddl, Delete, ExplainMode, Insert, InsertSource, OnConflict, OptionChanges, Query, Script, Show,
     Statement, TableChange, TableName, Update,
@@ -34,6 +34,8 @@ pub const STATEMENTS_MAX: usize = 1_000;
 /// Most parameters of one text.
 pub const PARAMS_MAX: usize = 10_000;
 
+const SYNTAX_ERROR: &str = "syntax_error";
+
 /// The dialect of names, literals and operators.
 pub(crate) static DIALECT: GenericDialect = GenericDialect {};
 
@@ -47,6 +49,20 @@ pub fn parse(sql: &str) -> Result<Script> {
         let message = format!("an SQL text of {} bytes: at most {SQL_BYTES_MAX} are allowed, split it", sql.len());
         return Err(Error::quota("sql_too_long", message));
     }
+    parse_statements(sql).map_err(|error| place_at_end(error, sql))
+}
+
+/// An error at the end of the text: sqlparser gives the end no place.
+fn place_at_end(error: Error, sql: &str) -> Error {
+    if error.code() != SYNTAX_ERROR || !error.message().ends_with("found: EOF") {
+        return error;
+    }
+    let text = sql.trim_end();
+    let (line, column) = (text.lines().count().max(1), text.lines().last().unwrap_or_default().chars().count() + 1);
+    Error::invalid(SYNTAX_ERROR, format!("{} at line {line}, column {column}", error.message()))
+}
+
+fn parse_statements(sql: &str) -> Result<Script> {
     let (tokens, params) = tokens::tokenize(sql)?;
     let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
     let mut statements = Vec::new();
@@ -124,7 +140,7 @@ fn transaction(parser: &mut Parser<'_>) -> Result<Statement> {
     if !word(parser, "TRANSACTION") {
         word(parser, "WORK");
     }
-    if statement == Statement::Rollback && peek_word(parser).as_deref() == Some("TO") {
+    if matches!(statement, Statement::Rollback) && peek_word(parser).as_deref() == Some("TO") {
         return Err(unsupported("save points are not supported: ROLLBACK undoes the whole transaction"));
     }
     Ok(statement)
@@ -165,7 +181,7 @@ pub(crate) fn syntax(error: ParserError) -> Error {
     let text = text.replace(" at Line: ", " at line ").replace(", Column: ", ", column ");
     let mut chars = text.chars();
     let lower: String = chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default();
-    Error::invalid("syntax_error", format!("syntax error: {lower}"))
+    Error::invalid(SYNTAX_ERROR, format!("syntax error: {lower}"))
 }
 
 /// `IF NOT EXISTS`.

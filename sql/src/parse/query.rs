@@ -212,16 +212,54 @@ pub fn select_of(
     Ok(query)
 }
 
-/// The names of a result's columns: alias, the column's own name, or the expression as it is written, in lower case;
-/// `None` if there is a `*` or no SELECT.
-pub fn result_names(query: &ast::Query) -> Option<Vec<String>> {
+/// The select list of a query, of the first one of a UNION; `None` if there is a `*` or no SELECT.
+pub fn result_items(query: &ast::Query) -> Option<&[ast::SelectItem]> {
     let mut body = &query.body;
     loop {
         match &**body {
-            SetExpr::Select(select) => return select.projection.iter().map(result_name).collect(),
+            SetExpr::Select(select) => {
+                let is_plain =
+                    |item| matches!(item, &ast::SelectItem::UnnamedExpr(_) | &ast::SelectItem::ExprWithAlias { .. });
+                return select.projection.iter().all(is_plain).then_some(&select.projection);
+            }
             SetExpr::SetOperation { left, .. } => body = left,
             _ => return None,
         }
+    }
+}
+
+/// The names of a result's columns: alias, the column's own name, or the expression as it is written, in lower case;
+/// `None` as for [`result_items`].
+pub fn result_names(query: &ast::Query) -> Option<Vec<String>> {
+    result_items(query)?.iter().map(result_name).collect()
+}
+
+/// What an item of a select list counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Nothing that is known from the text.
+    Nothing,
+    /// It is COUNT(…).
+    Function,
+    /// It is the column of this name, which may be a COUNTER.
+    Column(String),
+}
+
+/// What an item of a select list counts.
+pub fn counted(item: &ast::SelectItem) -> Counted {
+    let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) = item else {
+        return Counted::Nothing;
+    };
+    match expr {
+        ast::Expr::Identifier(name) => Counted::Column(ident(name)),
+        ast::Expr::CompoundIdentifier(parts) => {
+            parts.last().map_or(Counted::Nothing, |name| Counted::Column(ident(name)))
+        }
+        ast::Expr::Function(function) => match function.name.0.as_slice() {
+            [part] if part.as_ident().is_some_and(|name| ident(name) == "count") => Counted::Function,
+            _ => Counted::Nothing,
+        },
+        _ => Counted::Nothing,
     }
 }
 

@@ -86,6 +86,20 @@ impl RowScan {
         })
     }
 
+    /// A scan for `columns` of all live rows of a range of the primary key.
+    pub fn of_range(view: View, table: Arc<Table>, columns: &[ColumnId], range: KeyRange) -> RowScan {
+        RowScan {
+            projection: Projection::new(&table, columns),
+            filter: None,
+            columns: columns.to_vec(),
+            view,
+            table,
+            with_tombstones: false,
+            left: usize::MAX,
+            state: State::Ranges(vec![range]),
+        }
+    }
+
     /// The slot of the first system column.
     pub fn system_slot(&self) -> usize {
         self.columns.len()

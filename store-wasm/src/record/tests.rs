@@ -36,7 +36,7 @@ fn batches_come_back_from_their_parts() {
 fn damaged_records_are_refused() {
     let encoded = encode(&batches());
     let first = &encoded[0];
-    for (damage, code) in [(vec![], "damaged_store"), (vec![2, 0], "unknown_format"), (vec![1, 9], "damaged_store")] {
+    for (damage, code) in [(vec![], "damaged_store"), (vec![2, 0], "newer_version"), (vec![1, 9], "damaged_store")] {
         assert_eq!(Parts::default().push(&damage).expect_err("damaged").code(), code);
     }
     let whole: bytes::Bytes = first[2..].to_vec().into();

@@ -1,4 +1,4 @@
-//! The browser that tests run in.
+//! The browser that tests run in, and what builds for it.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,31 @@ pub fn driver() -> Option<PathBuf> {
     let browser = ["chromium", "google-chrome", "chrome"].into_iter().find_map(which)?;
     capture(&browser, ["--version"])?;
     Some(driver)
+}
+
+/// The oldest version of Node.js that the packages' tools run on.
+const NODE_VERSION: u32 = 20;
+
+/// Node.js with npm beside it.
+pub fn node() -> Option<String> {
+    let version = capture("node", ["--version"])?;
+    let major: u32 = version.strip_prefix('v')?.split('.').next()?.parse().ok()?;
+    let npm = capture("npm", ["--version"])?;
+    (major >= NODE_VERSION).then(|| format!("node {version}, npm {npm}"))
+}
+
+/// The packages that bring what is missing of them: some distributions have npm in one package with Node.js.
+pub fn node_packages() -> Vec<String> {
+    let missing = |program: &&str| which(program).is_none();
+    let mut packages: Vec<String> = [("node", "nodejs"), ("npm", "npm")]
+        .into_iter()
+        .filter(|(program, _)| missing(program))
+        .map(|(_, package)| package.to_owned())
+        .collect();
+    if packages.is_empty() {
+        packages.push("nodejs".into());
+    }
+    packages
 }
 
 #[cfg(test)]

@@ -25,11 +25,13 @@ pub enum Need {
     WasmBindgen,
     /// A browser and its driver.
     Browser,
+    /// Node.js and npm.
+    Node,
 }
 
 impl Need {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Rustfmt,
         Self::Clippy,
         Self::Nextest,
@@ -39,6 +41,7 @@ impl Need {
         Self::WasmTarget,
         Self::WasmBindgen,
         Self::Browser,
+        Self::Node,
     ];
 
     /// The name that people know it by.
@@ -53,6 +56,7 @@ impl Need {
             Self::WasmTarget => "wasm target",
             Self::WasmBindgen => "wasm-bindgen",
             Self::Browser => "browser",
+            Self::Node => "Node.js",
         }
     }
 
@@ -68,6 +72,7 @@ impl Need {
             Self::WasmTarget => "the browser's build of core, sync and sql",
             Self::WasmBindgen => "joins WebAssembly with JavaScript, and runs tests in a browser",
             Self::Browser => "runs the tests of what is for browsers",
+            Self::Node => "builds and tests the npm package and the demo in the browser",
         }
     }
 
@@ -100,6 +105,7 @@ impl Need {
                 [&main, &tests].iter().all(|found| found.ends_with(browser::WASM_BINDGEN)).then(|| first_line(&main))
             }
             Self::Browser => browser::driver().map(|driver| driver.display().to_string()),
+            Self::Node => browser::node(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Need {
             Self::Cxx => vec!["g++".into()],
             Self::Libclang | Self::WasmClang => debian::clang_packages(),
             Self::Browser => vec!["chromium".into(), "chromium-driver".into()],
+            Self::Node => browser::node_packages(),
             Self::Rustfmt | Self::Clippy | Self::Nextest | Self::WasmTarget | Self::WasmBindgen => Vec::new(),
         }
     }
@@ -124,7 +131,7 @@ impl Need {
             Self::WasmBindgen => {
                 Some(("cargo", vec!["install", "wasm-bindgen-cli", "--version", browser::WASM_BINDGEN]))
             }
-            Self::Cxx | Self::Libclang | Self::WasmClang | Self::Browser => None,
+            Self::Cxx | Self::Libclang | Self::WasmClang | Self::Browser | Self::Node => None,
         }
     }
 

@@ -22,7 +22,7 @@ import { Alive } from './alive.js'
 import type { CallPlan, Entry } from './entry.js'
 import { Emitter, type Events } from './events.js'
 import { Feeds } from './feeds.js'
-import { Journal } from './journal.js'
+import { Journal, WRITES_SENT_MAX } from './journal.js'
 import { withinMillis } from './limits.js'
 import { Link } from './link.js'
 import { commitPlan, executePlan, type SentStatement, stepPlan } from './plans.js'
@@ -240,7 +240,14 @@ export class Client {
   #flush(): void {
     const queue = this.#queue
     this.#queue = []
-    if (this.#link.isAttached) this.#send(queue)
+    if (!this.#link.isAttached) return
+    // What does not fit stays behind, in its order, until writes are durable.
+    let room = WRITES_SENT_MAX[this.role] - this.#journal.writesSent
+    const end = queue.findIndex((entry) => entry.plan.writes === true && !entry.sent && --room < 0)
+    if (end < 0) return this.#send(queue)
+    // Not cut where nothing fits: the queue may be long, and every call comes here.
+    this.#queue = end === 0 ? queue : queue.slice(end)
+    if (end > 0) this.#send(queue.slice(0, end))
   }
 
   #send(entries: readonly Entry[]): void {
@@ -253,7 +260,7 @@ export class Client {
 
   #make(entry: Entry): Call {
     const sending = { again: entry.sent, replay: entry.answered }
-    entry.sent = true
+    this.#journal.sent(entry)
     return entry.plan.make(entry.id, (bytes) => this.#packer.add(bytes), sending)
   }
 
@@ -281,11 +288,11 @@ export class Client {
     this.#attachment = to
     this.#status = to.status
     this.#modules = to.modules
-    this.#queue = []
     if (lost === undefined) this.#opened.resolve()
     const again = lost === undefined ? this.#journal.unsent() : this.#journal.again(lost.error, lost.crashed)
     const writes = again.filter((entry) => entry.answered).length
-    this.#send(again)
+    this.#queue = again
+    this.#flush()
     if (lost !== undefined && this.#closing === undefined) this.#feeds.again(lost.crashed)
     this.#alive.set(to.role === 'leader')
     if (wasLeader !== (to.role === 'leader')) this.events.emit('leader', to.role === 'leader')
@@ -313,6 +320,7 @@ export class Client {
       )
     }
     this.#feeds.take(answers)
+    if (this.#queue.length > 0) this.#flush()
     if (status !== undefined || modules !== undefined) this.#tell()
   }
 

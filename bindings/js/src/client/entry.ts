@@ -16,6 +16,8 @@ export interface CallPlan {
   make(id: number, pack: Pack, sending: Sending): Call
   /** Whether another engine than the one that it was sent to can answer it. */
   readonly survives: boolean
+  /** Whether it may write, so that the engine keeps a receipt of it: few enough are under way for all to be kept. */
+  readonly writes?: boolean
 }
 
 const NOTHING = new Uint8Array()

@@ -6,6 +6,11 @@ import { type CallPlan, Entry } from './entry.js'
 
 /** Calls of a page that are not answered, and writes that are not durable. */
 export const ENTRIES_MAX = 250_000
+/**
+ * Writes that are under way, sent and neither refused nor durable. The engine keeps 16 384 receipts for all tabs together:
+ * those of one leader and a hundred followers fit.
+ */
+export const WRITES_SENT_MAX = { leader: 8_192, follower: 64 } as const
 /** How often a call is tried again after a crash of the engine before it is taken for the cause. */
 const CRASHES_MAX = 3
 
@@ -20,6 +25,18 @@ export class Journal {
   /** Answered writes in the order of their commits. */
   #undurable: Entry[] = []
   #lastId = 0
+  #writesSent = 0
+
+  /** Writes that are under way. */
+  get writesSent(): number {
+    return this.#writesSent
+  }
+
+  /** Takes note that a call is sent. */
+  sent(entry: Entry): void {
+    if (!entry.sent && entry.plan.writes === true) this.#writesSent++
+    entry.sent = true
+  }
 
   /** Calls and writes that are still open. */
   get size(): number {
@@ -119,7 +136,7 @@ export class Journal {
       entry.commit = reply.commit
       this.#undurable.push(entry)
     } else {
-      this.#entries.delete(entry.id)
+      this.#remove(entry)
       entry.settle('durable')
     }
     entry.resolve(reply, bytes)
@@ -129,15 +146,19 @@ export class Journal {
     let count = 0
     for (const entry of this.#undurable) {
       if ((entry.commit ?? 0) > commit) break
-      this.#entries.delete(entry.id)
+      this.#remove(entry)
       entry.settle('durable')
       count++
     }
     this.#undurable = count === this.#undurable.length ? [] : this.#undurable.slice(count)
   }
 
+  #remove(entry: Entry): void {
+    if (this.#entries.delete(entry.id) && entry.sent && entry.plan.writes === true) this.#writesSent--
+  }
+
   #drop(entry: Entry, error: KalamError): void {
-    this.#entries.delete(entry.id)
+    this.#remove(entry)
     entry.reject(error)
   }
 }

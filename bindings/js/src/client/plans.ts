@@ -8,7 +8,7 @@ export interface SentStatement {
 
 /** A statement outside a transaction. @internal */
 export function executePlan(op: 'execute' | 'arrow', { text, params }: SentStatement): CallPlan {
-  return { survives: true, make: (id, pack) => ({ op, id, sql: text, params: pack(params) }) }
+  return { survives: true, writes: true, make: (id, pack) => ({ op, id, sql: text, params: pack(params) }) }
 }
 
 /** A statement of the transaction in `session`; the first one begins it. @internal */
@@ -20,6 +20,7 @@ export function stepPlan(session: number, { text, params }: SentStatement, begin
 export function commitPlan(session: number, sent: readonly SentStatement[]): CallPlan {
   return {
     survives: true,
+    writes: true,
     make: (id, pack, sending) => {
       const statements = sent.map(({ text, params }) => [text, pack(params)] as const)
       return { op: 'commit', id, session, statements, ...sending }

@@ -30,6 +30,8 @@ export class Follower {
   readonly #channel: Channel
   readonly #info: () => TabInfo
   #term: string | undefined
+  /** A welcome is awaited. */
+  #isWaiting = false
   #heardWorker: number
   #heardPage = Number.NEGATIVE_INFINITY
   #ticked: number
@@ -80,7 +82,10 @@ export class Follower {
         return
       }
       this.#live()
-      if (message.tab === this.#info().tab && !message.known) this.#hello()
+      if (message.tab !== this.#info().tab) return
+      // A leader that was frozen may have welcomed it before it knew that it is none any more.
+      const isOther = this.#term !== undefined && message.term !== this.#term
+      if (!message.known || isOther) this.#hello()
     }
   }
 
@@ -93,11 +98,14 @@ export class Follower {
   }
 
   #hello(): void {
+    this.#isWaiting = true
     this.#events.lobby({ type: 'hello', info: this.#info() })
   }
 
   #told(message: ToFollower): void {
     if (message.type === 'welcome') {
+      if (!this.#isWaiting && message.term !== this.#term) return
+      this.#isWaiting = false
       this.#live()
       this.#term = message.term
       return this.#events.attached(message.to)

@@ -78,6 +78,7 @@ export class Leader {
         type: 'pong',
         tab: message.tab,
         known: follower !== undefined || this.#early.has(message.tab),
+        term: this.term,
         from: 'worker'
       })
     }

@@ -14,8 +14,16 @@ export type LobbyMessage =
   /** A tab has become the leader. */
   | { readonly type: 'leader'; readonly term: string }
   | { readonly type: 'ping'; readonly tab: string }
-  /** The leader lives; it says to the tab that asked whether it is attached. A leader's page can only say that it lives. */
-  | { readonly type: 'pong'; readonly tab: string; readonly known: boolean; readonly from: 'worker' | 'page' }
+  /** The leader lives; it says to the tab that asked whether it is attached. */
+  | {
+      readonly type: 'pong'
+      readonly tab: string
+      readonly known: boolean
+      readonly term: string
+      readonly from: 'worker'
+    }
+  /** A leader's page can only say that it lives. */
+  | { readonly type: 'pong'; readonly tab: string; readonly from: 'page' }
 
 /** From a follower to the leader, in the follower's channel. */
 export type ToLeader =

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn result() -> StatementResult {
-        let column = |name: &str, ty| ResultColumn { name: name.to_string(), ty };
+        let column = |name: &str, ty| ResultColumn::new(name, ty);
         let rows = vec![vec![Datum::Int(1), Value::text("a\nb")], vec![Datum::Int(200), Datum::Null]];
         StatementResult::rows("SELECT", vec![column("id", Type::Int), column("title", Type::Text)], rows)
     }

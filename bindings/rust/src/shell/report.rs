@@ -8,7 +8,7 @@ use kalamdb_sql::{ResultColumn, StatementResult};
 use crate::Status;
 
 fn columns(columns: &[(&str, Type)]) -> Vec<ResultColumn> {
-    columns.iter().map(|(name, ty)| ResultColumn { name: (*name).to_string(), ty: *ty }).collect()
+    columns.iter().map(|(name, ty)| ResultColumn::new(*name, *ty)).collect()
 }
 
 /// Name and value for each thing to know.

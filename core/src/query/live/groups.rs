@@ -34,6 +34,11 @@ impl LiveGroups {
         Ok((live, rows))
     }
 
+    /// The keys of the groups that are shown.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.rows.iter().map(|row| row.key.clone()).collect()
+    }
+
     fn run(&self, parameters: &[Value], view: &View) -> Result<Vec<LiveRow>> {
         let mut rows = Vec::new();
         self.plan.visit(view, parameters, &mut |values| {

@@ -69,7 +69,7 @@ impl LiveChange {
     }
 
     /// Orders both lists by place, and notes which placed rows were there before.
-    fn finish(mut self) -> LiveChange {
+    pub fn finish(mut self) -> LiveChange {
         self.removed.sort_unstable_by_key(|removed| removed.at);
         self.placed.sort_unstable_by_key(|placed| placed.at);
         let gone: BTreeSet<&[u8]> = self.removed.iter().map(|removed| &*removed.key).collect();
@@ -114,6 +114,14 @@ impl LiveQuery {
     /// The result columns.
     pub fn columns(&self) -> &[OutputColumn] {
         self.plan.columns()
+    }
+
+    /// The keys of the present rows, in order.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        match &self.result {
+            LiveResult::Rows(live) => live.keys(),
+            LiveResult::Groups(live) => live.keys(),
+        }
     }
 
     /// Moves on to `view`, given table and encoded key of every row that differs from the last one; `None` if any may.

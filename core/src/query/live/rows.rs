@@ -94,6 +94,11 @@ impl LiveRows {
         Ok((live, rows))
     }
 
+    /// The keys of the rows that are shown.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.window.shown(&self.held).iter().map(|held| held.pk().to_vec()).collect()
+    }
+
     /// Reads what is to be held.
     fn fill(&mut self, placer: &mut Placer<'_>, view: &View) -> Result<()> {
         let (plan, parameters, held_max) = (placer.plan, placer.parameters, self.window.held_max());

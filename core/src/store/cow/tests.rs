@@ -86,12 +86,17 @@ proptest! {
     #[test]
     fn equals_a_btree_map(
         filled in 0u16..600,
+        is_sorted in any::<bool>(),
         steps in prop::collection::vec(step(), 1..600),
         ranges in prop::collection::vec(range(), 1..20),
     ) {
         let (mut map, mut model) = (CowMap::default(), Model::new());
         for number in 0..filled {
             apply(&mut map, &mut model, &Step::Insert(number.to_be_bytes().to_vec(), 0));
+        }
+        if is_sorted {
+            let sorted = model.iter().map(|(key, value)| (key.clone().into(), value.clone().into()));
+            map = CowMap::from_sorted(sorted);
         }
         let mut copies = Vec::new();
         for step in &steps {
@@ -104,6 +109,7 @@ proptest! {
         for (map, model) in &copies {
             assert_eq!(map.len(), model.len());
             assert_eq!(map.is_empty(), model.is_empty());
+            assert_eq!(map.bytes(), model.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>());
             assert_equal(map, model, &KeyRange::all());
             for range in &ranges {
                 assert_equal(map, model, range);

@@ -209,7 +209,9 @@ async fn stay(kalamdb: &Kalamdb, mut server: Server, folder: &Path, token: &str)
     heading("The server goes on");
     let binary = kalamdb.binary.display();
     say(format!(
-        "Play with the devices, each in a terminal of its own (\\? lists commands, \\offline and \\online too):\n\n\
+        "In a browser, signed in as the airline:\n\n\
+         {url}/?user={USER}\n\n\
+         Play with the devices, each in a terminal of its own (\\? lists commands, \\offline and \\online too):\n\n\
          export TOKEN={token}\n\
          {binary} shell {laptop} --sync {url} --token $TOKEN\n\
          {binary} shell {phone} --sync {url} --token $TOKEN\n\

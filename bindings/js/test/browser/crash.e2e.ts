@@ -1,0 +1,120 @@
+/** Tabs that are killed and workers that crash: what was promised stays, and nothing takes effect twice. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Tab } from './support/tab.js'
+import { until } from './support/until.js'
+import { type Device, useWorld } from './support/world.js'
+import { check, ids, stop, TABLES, writing } from './support/writing.js'
+
+const world = useWorld()
+let device: Device
+
+beforeEach(async () => {
+  device = await world.device()
+})
+
+async function open(): Promise<Tab> {
+  const tab = await device.tab()
+  await tab.open({ name: 'crash' })
+  await tab.query(TABLES)
+  return tab
+}
+
+describe('a tab that is killed in mid-write', () => {
+  for (const how of ['close', 'crash'] as const) {
+    it(`by ${how} loses nothing that was persisted`, async () => {
+      const tab = await open()
+      const promised = await writing(tab, 'w')
+      await until('it has written', () => promised.length > 50)
+      await tab[how]()
+      await check(await open(), promised)
+    })
+  }
+
+  it('hands the lead to another one, which sends its own writes again', async () => {
+    const [leader, follower] = [await open(), await open()]
+    const promised = await writing(follower, 'f')
+    await until('it writes through the leader', () => promised.length > 20)
+    const before = promised.length
+    await leader.crash()
+    await until('it writes by itself', () => promised.length > before + 20)
+    expect(await stop(follower)).toBeUndefined()
+    expect(await follower.role()).toBe('leader')
+    await check(follower, promised)
+    await follower.reload()
+    await follower.open({ name: 'crash' })
+    await check(follower, promised)
+  })
+})
+
+describe('a worker that crashes', () => {
+  const watchRestarts = (tab: Tab): Promise<void> =>
+    tab.run(({ db, kept }) => {
+      kept.restarts = []
+      db.on('restarted', ({ error, writes }) => kept.restarts.push({ kind: error.kind, code: error.code, writes }))
+    })
+  const restarts = (tab: Tab): Promise<unknown[]> => tab.run(({ kept }) => kept.restarts)
+
+  const CRASHES = {
+    'with an error of its own': 'setTimeout(() => { throw new Error("boom") }, 0)',
+    'as WebAssembly does where nobody waits for it': 'void Promise.reject(new WebAssembly.RuntimeError("unreachable"))'
+  }
+  for (const [how, text] of Object.entries(CRASHES)) {
+    it(`${how} is started again, and nothing is lost`, async () => {
+      const tab = await open()
+      await watchRestarts(tab)
+      const promised = await writing(tab, 'w')
+      await until('it writes', () => promised.length > 20)
+      await tab.inWorker(text)
+      await until('it is told', async () => (await restarts(tab)).length > 0)
+      const before = promised.length
+      await until('it writes again', () => promised.length > before + 20)
+      expect(await stop(tab)).toBeUndefined()
+      expect(await restarts(tab)).toMatchObject([{ kind: 'internal', code: 'worker_crashed' }])
+      await check(tab, promised)
+      await tab.reload()
+      await tab.open({ name: 'crash' })
+      await check(tab, promised)
+    })
+  }
+
+  it('of a statement is started again, and the statement is not tried again', async () => {
+    const tab = await open()
+    await watchRestarts(tab)
+    await tab.write("INSERT INTO app.notes (id) VALUES ('before')")
+    await tab.inWorker(`const { Session } = await import('/dist/wasm/engine/kalamdb_wasm.js')
+      Session.prototype.execute = () => { throw new WebAssembly.RuntimeError('unreachable') }`)
+    await expect(tab.query("INSERT INTO app.notes (id) VALUES ('the cause')")).rejects.toMatchObject({
+      kind: 'internal',
+      code: 'worker_crashed'
+    })
+    await tab.write("INSERT INTO app.notes (id) VALUES ('after')")
+    expect(await ids(tab)).toEqual(['after', 'before'])
+    expect(await restarts(tab)).toHaveLength(1)
+  })
+
+  it('of a leader does not trouble its followers', async () => {
+    const [leader, follower] = [await open(), await open()]
+    const promised = await writing(follower, 'f')
+    await until('it writes', () => promised.length > 20)
+    await leader.inWorker('setTimeout(() => { throw new Error("boom") }, 0)')
+    const before = promised.length
+    await until('it writes on', () => promised.length > before + 20)
+    expect(await stop(follower)).toBeUndefined()
+    await check(follower, promised)
+    expect(await ids(leader)).toEqual(await ids(follower))
+  })
+
+  it('again and again is given up', async () => {
+    const tab = await open()
+    for (let crash = 1; crash <= 6; crash++) {
+      const workers = tab.page.workers().at(-1)
+      await tab.inWorker('setTimeout(() => { throw new Error("boom") }, 0)')
+      await until('another worker is there, or none', () => tab.page.workers().at(-1) !== workers)
+    }
+    await expect(tab.query('SELECT id FROM app.notes')).rejects.toMatchObject({
+      kind: 'internal',
+      code: 'worker_crashed',
+      message: expect.stringContaining('boom') as string
+    })
+  })
+})

@@ -1,0 +1,71 @@
+/** Tabs that the browser freezes, as those in the background: they answer nothing, and believe to be what they were. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { Profile } from './support/profile.js'
+import type { Tab } from './support/tab.js'
+import { until } from './support/until.js'
+import { type Device, useWorld } from './support/world.js'
+import { stop, TABLES, writing } from './support/writing.js'
+
+const world = useWorld()
+let profile: Profile
+let device: Device
+
+beforeEach(async () => {
+  profile = new Profile()
+  device = await profile.start(world.site.url)
+})
+afterEach(() => profile.remove())
+
+async function open(): Promise<Tab> {
+  const tab = await device.tab()
+  await tab.open({ name: 'frozen' })
+  await tab.query(TABLES)
+  return tab
+}
+
+it('a leader loses the lead after three seconds; thawed, it follows, and its writes are made once', async () => {
+  const [leader, follower] = [await open(), await open()]
+  const [byLeader, byFollower] = [await writing(leader, 'l'), await writing(follower, 'f')]
+  await until('both write', () => byLeader.length > 10 && byFollower.length > 10)
+  await leader.freeze()
+  const before = byFollower.length
+  const start = Date.now()
+  await until('the follower goes on', () => byFollower.length > before + 20)
+  expect(Date.now() - start).toBeGreaterThan(2_500)
+  expect(await follower.role()).toBe('leader')
+  await leader.thaw()
+  const late = byLeader.length
+  await until('the thawed one goes on', () => byLeader.length > late + 10)
+  expect(await leader.role()).toBe('follower')
+  expect([await stop(leader), await stop(follower)]).toEqual([undefined, undefined])
+  const rows = () => follower.query<{ id: string; likes: number }>('SELECT id, likes FROM app.notes ORDER BY id')
+  const found = await rows()
+  expect(found.filter(({ likes }) => likes !== 2)).toEqual([])
+  const there = new Set(found.map(({ id }) => id))
+  expect([...byLeader, ...byFollower].filter((id) => !there.has(id))).toEqual([])
+  expect(await leader.query('SELECT id, likes FROM app.notes ORDER BY id')).toEqual(found)
+  await leader.close()
+  await follower.reload()
+  await follower.open({ name: 'frozen' })
+  expect(await rows()).toEqual(found)
+})
+
+it('a leader is left alone while it only runs a long statement', async () => {
+  const [leader, follower] = [await open(), await open()]
+  await leader.inWorker('const end = Date.now() + 6_000; setTimeout(() => { while (Date.now() < end); }, 0)')
+  await follower.write("INSERT INTO app.notes (id) VALUES ('patient')")
+  expect([await leader.role(), await follower.role()]).toEqual(['leader', 'follower'])
+})
+
+it('a follower goes on where it was', async () => {
+  const [leader, follower] = [await open(), await open()]
+  await follower.run(async ({ db, kept }) => {
+    kept.live = db.query('SELECT id FROM app.notes ORDER BY id').live()
+    await kept.live.ready
+  })
+  await follower.freeze()
+  await leader.write("INSERT INTO app.notes (id) VALUES ('meanwhile')")
+  await follower.thaw()
+  await until('it has the row', () => follower.run(({ kept }) => kept.live.getSnapshot().rows.length === 1))
+  expect([await leader.role(), await follower.role()]).toEqual(['leader', 'follower'])
+})

@@ -1,0 +1,51 @@
+/**
+ * Random lives of real tabs against a map: opened, closed, killed, frozen and reloaded while all of them write. Nothing that
+ * was reported as persisted is lost, nothing takes effect twice, and in the end all tabs have the same rows.
+ *
+ * `KALAMDB_SEQUENCES` says how many lives there are, and `KALAMDB_SEED` repeats one.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Life } from './support/life.js'
+import { Profile } from './support/profile.js'
+import { type Device, useWorld } from './support/world.js'
+
+const SEQUENCES = Number(process.env.KALAMDB_SEQUENCES ?? 20)
+const SEED = process.env.KALAMDB_SEED
+const FIRST = Math.floor(Math.random() * 1_000_000)
+/** A life takes a few seconds; one on a busy machine longer. */
+const LIFE_MILLIS = 240_000
+
+const world = useWorld()
+let profile: Profile
+let device: Device
+
+beforeAll(async () => {
+  profile = new Profile()
+  device = await profile.start(world.site.url)
+})
+afterAll(() => profile.remove())
+
+const seeds = SEED === undefined ? Array.from({ length: SEQUENCES }, (_, at) => FIRST + at) : [Number(SEED)]
+
+for (const seed of seeds) {
+  it(
+    `a life with KALAMDB_SEED=${seed}`,
+    async () => {
+      const life = new Life(device, seed)
+      try {
+        await life.run()
+        const { lost, doubled, unknown, unequal, errors } = await life.judge()
+        expect({ lost, doubled, unknown, unequal, errors }, life.story()).toEqual({
+          lost: [],
+          doubled: [],
+          unknown: [],
+          unequal: [],
+          errors: []
+        })
+      } finally {
+        await life.end()
+      }
+    },
+    LIFE_MILLIS
+  )
+}

@@ -1,0 +1,107 @@
+/** Every example of the README runs in the browser. */
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer, type ViteDevServer } from 'vite'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { PACKAGE } from './support/site.js'
+import { Tab } from './support/tab.js'
+import { until } from './support/until.js'
+import { type Device, useWorld } from './support/world.js'
+
+const DIST = join(PACKAGE, 'dist')
+const README = readFileSync(join(PACKAGE, 'README.md'), 'utf8')
+const blocks = [...README.matchAll(/^```(tsx?)\n([\s\S]*?)^```$/gm)].map(([, kind, text], at) => ({
+  file: `block-${at + 1}.${kind}`,
+  text: String(text)
+}))
+
+/** Examples that show a component, by rendering it. */
+const mount = (file: string): string => `
+  import { createElement } from 'react'
+  import { createRoot } from 'react-dom/client'
+  import { App } from './${file}'
+  createRoot(document.body.appendChild(document.createElement('div'))).render(createElement(App))`
+
+const world = useWorld()
+const folder = mkdtempSync(join(tmpdir(), 'kalamdb-readme-'))
+let vite: ViteDevServer
+let url = ''
+
+beforeAll(async () => {
+  symlinkSync(join(PACKAGE, 'node_modules'), join(folder, 'node_modules'))
+  for (const { file, text } of blocks) writeFileSync(join(folder, file), `${text}\nexport {}\n`)
+  for (const { file } of blocks.filter((block) => block.file.endsWith('.tsx')))
+    writeFileSync(join(folder, file.replace('.tsx', '.mount.js')), mount(file))
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<!doctype html><html lang="en"><title>README</title><link rel="icon" href="data:,"></html>'
+  )
+  vite = await createServer({
+    root: folder,
+    configFile: false,
+    cacheDir: join(folder, '.vite'),
+    logLevel: 'error',
+    esbuild: { jsx: 'automatic' },
+    optimizeDeps: { include: ['react', 'react/jsx-dev-runtime', 'react-dom/client'] },
+    resolve: {
+      alias: [
+        { find: /^kalamdb\/react$/, replacement: join(DIST, 'react.js') },
+        { find: /^kalamdb$/, replacement: join(DIST, 'index.js') }
+      ]
+    },
+    server: { host: '127.0.0.1', port: 0, fs: { strict: false } }
+  })
+  // What the reader copies to the assets.
+  vite.middlewares.stack.unshift({
+    route: '',
+    handle: ((request: { url?: string }, _: unknown, next: () => void) => {
+      request.url = (request.url ?? '').replace(/^\/assets\/kalamdb/, `/@fs${DIST}`)
+      next()
+    }) as never
+  })
+  await vite.listen()
+  url = vite.resolvedUrls?.local[0] as string
+})
+afterAll(async () => {
+  await vite?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Runs an example in a tab of a device: its last line is reached, or it throws. */
+async function run(device: Device, file: string): Promise<Tab> {
+  const tab = new Tab(await device.context.newPage())
+  await tab.page.goto(url)
+  // As text: Vitest has an import of its own.
+  await tab.page.evaluate(`import('/${file}')`)
+  return tab
+}
+
+it('there are examples', () => {
+  expect(blocks.length).toBeGreaterThan(5)
+  expect(blocks[0]?.text).toContain('defineSchema')
+})
+
+for (const { file, text } of blocks) {
+  if (file.endsWith('.tsx')) continue
+  it(`${file}: ${text
+    .split('\n')
+    .find((line) => line.includes('name:'))
+    ?.trim()}`, async () => {
+    const tab = await run(await world.device(), file)
+    expect(tab.problems).toEqual([])
+  })
+}
+
+it('the component shows the rows of the quick start, and adds one', async () => {
+  const device = await world.device()
+  await run(device, 'block-1.ts')
+  const component = blocks.find((block) => block.file.endsWith('.tsx'))
+  const tab = await run(device, String(component?.file.replace('.tsx', '.mount.js')))
+  const titles = () => tab.page.locator('li').allTextContents()
+  await until('the row is shown', async () => String(await titles()) === 'written without a network')
+  await tab.page.getByRole('button').click()
+  await until('there are two', async () => (await titles()).length === 2)
+  expect(await tab.page.locator('p').first().textContent()).toMatch(/^offline, \d+ to send$/)
+  expect(tab.problems).toEqual([])
+})

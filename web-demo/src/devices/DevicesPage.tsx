@@ -1,0 +1,68 @@
+import { KalamProvider } from 'kalamdb/react'
+import { useEffect, useState } from 'react'
+import type { BoardRow, Demo } from '../database/schema'
+import type { Account } from '../session/account'
+import { deviceOf } from '../session/session'
+import { textOf } from '../ui/toasts'
+import { DevicePanel } from './DevicePanel'
+import { Example } from './Example'
+
+type Opened = { readonly state: 'opening' } | { readonly state: 'open'; readonly a: Demo; readonly b: Demo } | { readonly state: 'failed'; readonly error: unknown }
+
+const NO_ROWS: readonly BoardRow[] = []
+
+/** Two databases of one user in one page, each with a switch of its own. */
+export default function DevicesPage({ account }: { readonly account: Account }) {
+  return (
+    <div className="devices">
+      <div className="page-head">
+        <h1 id="page-title">Two devices</h1>
+        <p className="quiet">Two databases of {account.url === null ? 'one user' : account.user}, each with its own connection. Switch one off, edit on both, switch it on again.</p>
+      </div>
+      {account.url === null ? (
+        <div className="card prose">
+          <h2>This needs a server</h2>
+          <p>Two devices become equal through a server. Start one, and sign in with the token that it prints:</p>
+          <pre tabIndex={0}>kalamdb serve --dev</pre>
+        </div>
+      ) : (
+        <Both account={account} />
+      )}
+    </div>
+  )
+}
+
+function Both({ account }: { readonly account: Account }) {
+  const [opened, setOpened] = useState<Opened>({ state: 'opening' })
+  useEffect(() => {
+    let isCurrent = true
+    Promise.all([deviceOf(account, 'a'), deviceOf(account, 'b')]).then(
+      ([a, b]) => isCurrent && setOpened({ state: 'open', a, b }),
+      (error: unknown) => isCurrent && setOpened({ state: 'failed', error })
+    )
+    return () => {
+      isCurrent = false
+    }
+  }, [account])
+  if (opened.state === 'opening') return <p className="quiet" role="status">Opening both …</p>
+  if (opened.state === 'failed') return <p className="problem" role="alert">{textOf(opened.error)}</p>
+  return <Panels a={opened.a} b={opened.b} />
+}
+
+function Panels({ a, b }: { readonly a: Demo; readonly b: Demo }) {
+  const [rowsOfA, setRowsOfA] = useState(NO_ROWS)
+  const [rowsOfB, setRowsOfB] = useState(NO_ROWS)
+  return (
+    <>
+      <Example a={a} b={b} />
+      <div className="device-pair">
+        <KalamProvider database={a}>
+          <DevicePanel name="Laptop" other={rowsOfB} onRows={setRowsOfA} />
+        </KalamProvider>
+        <KalamProvider database={b}>
+          <DevicePanel name="Phone" other={rowsOfA} onRows={setRowsOfB} />
+        </KalamProvider>
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,59 @@
+import { useState } from 'react'
+import { count } from '../ui/format'
+import { ChartCard } from './ChartCard'
+import { Figures } from './Figures'
+import { LateFlights } from './LateFlights'
+import { barsOf, MONTHS, monthBars } from './labels'
+import { byGroup, byMonth, type Grouping, GROUPINGS, type Selection } from './queries'
+import { useTimedQuery } from './useTimedQuery'
+
+const ORIGINS = ['', 'EWR', 'JFK', 'LGA'] as const
+
+/** All charts; `version` changes with the rows. */
+export function FlightsCharts({ version }: { readonly version: number }) {
+  const [selection, setSelection] = useState<Selection>({ origin: '', month: 0 })
+  const [grouping, setGrouping] = useState<Grouping>('hour')
+  const monthQuery = byMonth(selection)
+  const months = useTimedQuery('flights per month', monthQuery, version)
+  const groupQuery = byGroup(grouping, selection)
+  const groups = useTimedQuery(`delay by ${grouping}`, groupQuery, version)
+  return (
+    <>
+      <div className="filters" role="group" aria-label="Which flights">
+        <div className="segments" role="group" aria-label="From">
+          {ORIGINS.map((origin) => (
+            <button key={origin} type="button" aria-pressed={origin === selection.origin} onClick={() => setSelection({ ...selection, origin })}>
+              {origin === '' ? 'All airports' : origin}
+            </button>
+          ))}
+        </div>
+        <label>
+          <span className="hidden">Month</span>
+          <select value={selection.month} onChange={(event) => setSelection({ ...selection, month: Number(event.target.value) })}>
+            <option value={0}>Whole year</option>
+            {MONTHS.map((month, at) => (
+              <option key={month} value={at + 1}>
+                {month}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <Figures selection={selection} version={version} />
+      <div className="cards">
+        <ChartCard title="Flights per month" heads={['Month', 'Flights']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ flights }) => flights, (value) => count(value))} />
+        <ChartCard title="Mean arrival delay" heads={['Group', 'Minutes late']} query={groupQuery} answer={groups} bars={barsOf(grouping, groups.rows)} isRanked={grouping === 'dest'}>
+          <div className="segments segments-small" role="group" aria-label="Group by">
+            {GROUPINGS.map(({ by, label }) => (
+              <button key={by} type="button" aria-pressed={by === grouping} onClick={() => setGrouping(by)}>
+                {label}
+              </button>
+            ))}
+          </div>
+        </ChartCard>
+        <ChartCard title="Mean arrival delay per month" heads={['Month', 'Minutes late']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ delay }) => delay ?? 0, (value) => `${value.toFixed(1)} min`)} />
+        <LateFlights selection={selection} />
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,44 @@
+import { useSyncStatus } from 'kalamdb/react'
+import { type FormEvent, useState } from 'react'
+import { useDemo } from '../database/useDemo'
+import { complain, textOf } from '../ui/toasts'
+import type { Account } from './account'
+import { keepToken, userOf } from './token'
+
+/** Asks for a token when the server does not take the one that there is; everything else goes on meanwhile. */
+export function TokenBar({ account }: { readonly account: Account }) {
+  const db = useDemo()
+  const error = useSyncStatus()?.error
+  const [problem, setProblem] = useState('')
+  if (error?.kind !== 'unauthorized') return null
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault()
+    const token = String(new FormData(event.currentTarget).get('token')).trim()
+    if (userOf(token) !== account.user) return setProblem(`This is no token of ${account.user}.`)
+    keepToken(token)
+    setProblem('')
+    db.sync
+      .stop()
+      .then(() => db.sync.start())
+      .catch(complain)
+  }
+  return (
+    <section className="token-bar" aria-label="Sign in again">
+      <p>
+        {textOf(error)} {account.from === 'served' && <a href="#/inspector">Sign out in the inspector</a>}
+      </p>
+      {account.from === 'form' && (
+        <form className="row" onSubmit={submit}>
+          <label>
+            <span className="hidden">Token</span>
+            <input name="token" required autoComplete="off" spellCheck={false} placeholder={`a new token of ${account.user}`} />
+          </label>
+          <button type="submit" className="button button-main">
+            Sign in again
+          </button>
+          <span role="alert">{problem}</span>
+        </form>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,60 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** The binary `kalamdb`, which `cargo xtask` names; without it the tests that sync are left out. */
+export const BINARY = process.env.KALAMDB_BIN
+
+/** A user whose rows the flights of the repository are. */
+export const USER = 'UA'
+const SCHEMA = `
+CREATE NAMESPACE app;
+CREATE USER TABLE app.flights (
+  year INT, month INT, day INT, dep_time INT, sched_dep_time INT, dep_delay INT, arr_time INT, sched_arr_time INT, arr_delay INT,
+  carrier TEXT, flight INT, tailnum TEXT, origin TEXT NOT NULL, dest TEXT NOT NULL, air_time INT, distance INT, hour INT, minute INT,
+  time_hour TIMESTAMP, complaints COUNTER, PRIMARY KEY (time_hour, flight, carrier))`
+
+/** A server with the flights in it. */
+export class Kalamdb {
+  readonly folder: string
+  readonly token: string
+  readonly port: number
+  readonly #process: ChildProcess
+
+  private constructor(folder: string, token: string, port: number, process: ChildProcess) {
+    this.folder = folder
+    this.token = token
+    this.port = port
+    this.#process = process
+  }
+
+  static async start(binary: string): Promise<Kalamdb> {
+    const folder = mkdtempSync(join(tmpdir(), 'kalamdb-web-demo-'))
+    const run = (...of: string[]): string => execFileSync(binary, [...of, '--data-dir', folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    run('sql', '--as', 'admin', '--admin', '-c', SCHEMA)
+    run('import', 'app.flights', fileURLToPath(new URL('../../tests/data/flights-2013.parquet', import.meta.url)), '--user-column', 'carrier')
+    const token = run('token', 'mint', '--user', USER, '--declare').trim()
+    const server = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const port = await announced(server)
+    return new Kalamdb(folder, token, port, server)
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve))
+    this.#process.kill('SIGTERM')
+    await ended
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+async function announced(server: ChildProcess): Promise<number> {
+  if (server.stdout === null) throw new Error('the server has no output')
+  for await (const line of createInterface({ input: server.stdout })) {
+    const { ready } = JSON.parse(line) as { ready?: string }
+    if (ready !== undefined) return Number(new URL(ready).port)
+  }
+  throw new Error('the server ended before it was ready')
+}
