@@ -76,7 +76,7 @@ struct State {
 /// What the writer does next.
 pub(crate) enum Work {
     /// Write these batches, the last of which is this commit; the image holds all of them and nothing later.
-    Write(Vec<WriteBatch>, CommitId, Image),
+    Write(Vec<WriteBatch>, CommitId, Box<Image>),
     /// Nothing comes any more.
     End,
 }
@@ -166,7 +166,7 @@ impl Shared {
             if !state.waiting.is_empty() && state.failed.is_none() {
                 state.waiting_bytes = 0;
                 let batches = std::mem::take(&mut state.waiting);
-                return Poll::Ready(Work::Write(batches, state.last, state.image.clone()));
+                return Poll::Ready(Work::Write(batches, state.last, Box::new(state.image.clone())));
             }
             if state.is_closed || state.failed.is_some() {
                 return Poll::Ready(Work::End);

@@ -52,14 +52,20 @@ struct Queue {
 
 /// Where an answer is put.
 #[derive(Clone, Default)]
-struct Reply(Arc<Mutex<(Option<Result<Vec<u8>>>, Option<Waker>)>>);
+struct Reply(Arc<Mutex<Answer>>);
+
+#[derive(Default)]
+struct Answer {
+    bytes: Option<Result<Vec<u8>>>,
+    waker: Option<Waker>,
+}
 
 impl Reply {
     fn put(&self, answer: Result<Vec<u8>>) {
         let waker = {
             let mut state = self.0.lock();
-            state.0 = Some(answer);
-            state.1.take()
+            state.bytes = Some(answer);
+            state.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -69,10 +75,10 @@ impl Reply {
     async fn get(self) -> Result<Vec<u8>> {
         poll_fn(|cx| {
             let mut state = self.0.lock();
-            match state.0.take() {
+            match state.bytes.take() {
                 Some(answer) => Poll::Ready(answer),
                 None => {
-                    state.1 = Some(cx.waker().clone());
+                    state.waker = Some(cx.waker().clone());
                     Poll::Pending
                 }
             }

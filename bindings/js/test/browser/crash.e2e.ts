@@ -1,6 +1,6 @@
 /** Tabs that are killed and workers that crash: what was promised stays, and nothing takes effect twice. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Tab } from './support/tab.js'
+import type { PageError, Tab } from './support/tab.js'
 import { until } from './support/until.js'
 import { type Device, useWorld } from './support/world.js'
 import { check, ids, stop, TABLES, writing } from './support/writing.js'
@@ -106,15 +106,21 @@ describe('a worker that crashes', () => {
 
   it('again and again is given up', async () => {
     const tab = await open()
-    for (let crash = 1; crash <= 6; crash++) {
-      const workers = tab.page.workers().at(-1)
-      await tab.inWorker('setTimeout(() => { throw new Error("boom") }, 0)')
-      await until('another worker is there, or none', () => tab.page.workers().at(-1) !== workers)
+    await watchRestarts(tab)
+    const crash = 'setTimeout(() => { throw new Error("boom") }, 0)'
+    for (let count = 1; count <= 5; count++) {
+      await tab.inWorker(crash)
+      await until('it is started again', async () => (await restarts(tab)).length === count)
     }
-    await expect(tab.query('SELECT id FROM app.notes')).rejects.toMatchObject({
-      kind: 'internal',
-      code: 'worker_crashed',
-      message: expect.stringContaining('boom') as string
-    })
+    await tab.inWorker(crash)
+    const error = await until('it is given up', () =>
+      tab.query('SELECT id FROM app.notes').then(
+        () => undefined,
+        (of: PageError) => of
+      )
+    )
+    expect(error).toMatchObject({ kind: 'internal', code: 'worker_crashed' })
+    expect(error.message).toContain('boom')
+    expect(await restarts(tab)).toHaveLength(5)
   })
 })

@@ -88,7 +88,7 @@ pub struct LiveQuery {
 
 enum LiveResult {
     Rows(LiveRows),
-    Groups(LiveGroups),
+    Groups(Box<LiveGroups>),
 }
 
 impl LiveQuery {
@@ -105,7 +105,7 @@ impl LiveQuery {
             }
             Body::Groups(_) => {
                 let (live, rows) = LiveGroups::start(&plan, &parameters, &view)?;
-                (LiveResult::Groups(live), rows)
+                (LiveResult::Groups(Box::new(live)), rows)
             }
         };
         Ok((LiveQuery { plan, parameters, view, result }, rows))

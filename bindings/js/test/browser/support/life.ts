@@ -110,7 +110,7 @@ export class Life {
     await tab.query(TABLES)
   }
 
-  /** Each key is inserted once and counted once, in one statement, two, or a transaction. */
+  /** Each key is inserted once and counted once, in a statement or a transaction. */
   async #write(tab: Tab): Promise<void> {
     const keys = Array.from({ length: 1 + this.#random(12) }, () => `w${this.#writes++}`)
     for (const key of keys) this.#tried.add(key)
