@@ -156,7 +156,10 @@ export class Life {
   }
 
   async #break(tab: Tab): Promise<void> {
-    await tab.inWorker('setTimeout(() => { throw new Error("broken on purpose") }, 0)')
+    await tab.inWorker('setTimeout(() => { throw new Error("broken on purpose") }, 0)').catch((error: unknown) => {
+      // A worker that is being replaced is broken already.
+      if (tab.isGone || !String(error).includes('closed')) throw error
+    })
   }
 
   async #leave(tab: Tab, how: 'close' | 'crash'): Promise<void> {
