@@ -47,6 +47,7 @@ pub fn run(extent: Extent) -> Result<()> {
         Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
         Extent::Full => {
             steps.run("simulation", || simulation(SEEDS_FULL));
+            steps.run("web-browser", web::browser_tests);
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
             steps.run("demo", || programs::demo(&["--headless".into()]));
         }

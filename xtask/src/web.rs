@@ -128,6 +128,22 @@ pub fn tests() -> Outcome {
     Outcome::of_tests(tally, 1, result)
 }
 
+/// Random lives of tabs in the browser, in a full run.
+const SEQUENCES_FULL: &str = "200";
+
+/// The package in a real browser, with a server that the tests before have built.
+pub fn browser_tests() -> Outcome {
+    let mut tally = Tally::default();
+    let result = package().and_then(|()| {
+        let server = process::target_directory()?.join("debug/kalamdb");
+        let mut command = process::command("npm");
+        command.current_dir(package_folder()).args(["run", "test:browser"]).env("NO_COLOR", "1");
+        command.env("KALAMDB_BIN", server).env("KALAMDB_SEQUENCES", SEQUENCES_FULL);
+        process::watch(&mut command, Stream::Out, |line| tally += Tally::of_vitest(line).unwrap_or_default())
+    });
+    Outcome::of_tests(tally, 1, result)
+}
+
 /// Installs what a package-lock.json names, unless that was done.
 fn install(folder: &Path) -> Result<()> {
     let modified = |file: &str| folder.join(file).metadata().and_then(|file| file.modified()).ok();
