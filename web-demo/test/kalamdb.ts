@@ -5,8 +5,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** The binary `kalamdb`, which `cargo xtask` names; without it the tests that sync are left out. */
-export const BINARY = process.env.KALAMDB_BIN
+/** The binary `kalamdb`. The tests that sync fail without it: left out, they would seem to have passed. */
+export function binary(): string {
+  const path = process.env.KALAMDB_BIN
+  if (path === undefined || path === '') throw new Error('KALAMDB_BIN is not set: it is the path of the binary `kalamdb`, built by `cargo build -p kalamdb-server`')
+  return path
+}
 
 /** A user whose rows the flights of the repository are. */
 export const USER = 'UA'

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App, LOOKS, PAGES } from './app'
 import { launch } from './chromium'
-import { BINARY, Kalamdb, USER } from './kalamdb'
+import { binary, Kalamdb, USER } from './kalamdb'
 import { serve, type Site } from './site'
 
 let browser: Browser
@@ -37,12 +37,12 @@ describe.each(LOOKS)('without a server, $name', (look) => {
   })
 })
 
-describe.skipIf(BINARY === undefined)('with a server', () => {
+describe('with a server', () => {
   let kalamdb: Kalamdb
   let signedIn: Site
 
   beforeAll(async () => {
-    kalamdb = await Kalamdb.start(BINARY as string)
+    kalamdb = await Kalamdb.start(binary())
     signedIn = await serve({ port: kalamdb.port, token: kalamdb.token, user: USER })
     const first = await App.synced(browser, signedIn)
     await first.page.getByRole('button', { name: 'Create 5,000 samples' }).click()

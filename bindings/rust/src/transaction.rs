@@ -48,7 +48,8 @@ impl Transaction {
     /// Makes it visible.
     ///
     /// # Errors
-    /// Kind `conflict` if what others wrote meanwhile makes it impossible: begin anew. `quota` if it is too large or the
+    /// Kind `retry` with code `transaction_conflict` if a row that it writes was changed since it began: begin anew. Kind
+    /// `conflict` if what others wrote meanwhile makes it impossible. `quota` if it is too large or the
     /// disk is full. Nothing of it is visible then.
     pub async fn commit(mut self) -> Result<()> {
         self.check()?;
