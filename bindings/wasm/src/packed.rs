@@ -28,27 +28,6 @@ fn bytes_with_length(out: &mut Vec<u8>, bytes: &[u8]) {
 /// BIGINTs that count: JavaScript takes them as numbers.
 const COUNT: u8 = 17;
 
-fn code(ty: Type) -> u8 {
-    match ty {
-        Type::Boolean => 1,
-        Type::SmallInt => 2,
-        Type::Int => 3,
-        Type::BigInt => 4,
-        Type::Real => 5,
-        Type::Double => 6,
-        Type::Decimal { .. } => 7,
-        Type::Text => 8,
-        Type::Bytes => 9,
-        Type::Date => 10,
-        Type::Time => 11,
-        Type::Timestamp => 12,
-        Type::Uuid => 13,
-        Type::Json => 14,
-        Type::Counter => 15,
-        Type::Document => 16,
-    }
-}
-
 /// Results of statements.
 pub fn encode(results: &[StatementResult]) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
@@ -86,7 +65,7 @@ fn write_columns<'a, I: Iterator<Item = &'a [Value]>>(
     number(out, count);
     for (at, column) in columns.iter().enumerate() {
         text(out, &column.name);
-        out.push(if column.counts { COUNT } else { code(column.ty) });
+        out.push(if column.counts { COUNT } else { column.ty.number() });
         if let Type::Decimal { scale, .. } = column.ty {
             out.push(scale);
         }

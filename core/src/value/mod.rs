@@ -63,9 +63,9 @@ impl Type {
         !matches!(self, Type::Json | Type::Counter | Type::Document)
     }
 
-    /// Appends the type's form in the catalog.
-    pub fn write(self, out: &mut Writer) {
-        let number = match self {
+    /// The number of the type in stored and sent forms.
+    pub fn number(self) -> u8 {
+        match self {
             Type::Boolean => 1,
             Type::SmallInt => 2,
             Type::Int => 3,
@@ -82,8 +82,12 @@ impl Type {
             Type::Json => 14,
             Type::Counter => 15,
             Type::Document => 16,
-        };
-        out.u8(number);
+        }
+    }
+
+    /// Appends the type's form in the catalog.
+    pub fn write(self, out: &mut Writer) {
+        out.u8(self.number());
         if let Type::Decimal { precision, scale } = self {
             out.u8(precision);
             out.u8(scale);
