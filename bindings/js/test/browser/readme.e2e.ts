@@ -42,7 +42,7 @@ beforeAll(async () => {
     configFile: false,
     cacheDir: join(folder, '.vite'),
     logLevel: 'error',
-    esbuild: { jsx: 'automatic' },
+    oxc: { jsx: { runtime: 'automatic' } },
     optimizeDeps: { include: ['react', 'react/jsx-dev-runtime', 'react-dom/client'] },
     resolve: {
       alias: [
