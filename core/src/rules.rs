@@ -19,6 +19,14 @@ use crate::{Error, Result, key, keys};
 /// Kind `invalid`, naming table and column.
 pub fn check_op(table: &Table, op: &Op) -> Result<()> {
     check_key(table, &op.key)?;
+    check_cells(table, op)
+}
+
+/// As [`check_op`], where the key was made from values that fit.
+///
+/// # Errors
+/// As [`check_op`].
+pub fn check_cells(table: &Table, op: &Op) -> Result<()> {
     let (cells, patch) = match &op.kind {
         OpKind::Insert(cells) => (Some(cells), None),
         OpKind::Upsert(cells, patch) => (Some(cells), Some(patch)),
@@ -37,7 +45,11 @@ pub fn check_op(table: &Table, op: &Op) -> Result<()> {
     Ok(())
 }
 
-fn check_key(table: &Table, pk: &[u8]) -> Result<()> {
+/// Checks that bytes are a primary key of the table.
+///
+/// # Errors
+/// Kind `invalid` if they are not.
+pub fn check_key(table: &Table, pk: &[u8]) -> Result<()> {
     let values = key::read_tuple(pk).map_err(|error| Error::invalid("invalid_key", error.message()))?;
     let typed = values.len() == table.primary_key.len()
         && values
@@ -58,16 +70,18 @@ fn check_cell(table: &Table, id: ColumnId, value: &Value) -> Result<()> {
             format!("table `{}` has no column number {id}", table.full_name()),
         ));
     };
-    let name = format!("column `{}` of table `{}`", column.name, table.full_name());
+    // Cells are many: only one that does not fit costs a text.
+    let name = || format!("column `{}` of table `{}`", column.name, table.full_name());
     if column.dropped.is_some() {
-        return Err(Error::invalid("unknown_column", format!("{name} was dropped")));
+        return Err(Error::invalid("unknown_column", format!("{} was dropped", name())));
     }
     if table.is_key(id) {
-        return Err(Error::invalid("key_update", format!("{name} belongs to the primary key: it cannot be assigned")));
+        let message = format!("{} belongs to the primary key: it cannot be assigned", name());
+        return Err(Error::invalid("key_update", message));
     }
     if !value.fits(column.ty) {
-        let message =
-            format!("{name} has type {}: it cannot hold {} of type {}", column.ty, shown(value), value.type_name());
+        let (name, ty, shown) = (name(), column.ty, shown(value));
+        let message = format!("{name} has type {ty}: it cannot hold {shown} of type {}", value.type_name());
         return Err(Error::invalid("wrong_type", message));
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::ids::{ColumnId, DeviceNumber, TableId};
 use crate::merge::{OwnWrites, apply, decide};
 use crate::mutation::{Assignment, CellList, Op, OpKind, Patch, TRANSACTION_OPS_MAX, check_size};
 use crate::row::{Header, Row};
-use crate::rules::{check_op, check_row};
+use crate::rules::{check_cells, check_key, check_row};
 use crate::store::CowMap;
 use crate::value::{DAY_MICROS, Datum, Type, Value};
 use crate::view::{View, read_write_key, write_key};
@@ -183,7 +183,7 @@ impl Transaction {
     pub fn insert(&mut self, table: TableId, cells: CellList) -> Result<Vec<u8>> {
         let table = self.table(table)?;
         let (key, cells) = self.complete(&table, cells)?;
-        self.run(&table, Op { table: table.id, key: key.clone(), kind: OpKind::Insert(cells) })?;
+        self.run_checked(&table, Op { table: table.id, key: key.clone(), kind: OpKind::Insert(cells) })?;
         Ok(key)
     }
 
@@ -209,7 +209,7 @@ impl Transaction {
             OnConflict::Patch(patch) if present => return self.update(table.id, &key, patch),
             OnConflict::Patch(patch) => patch,
         };
-        self.run(&table, Op { table: table.id, key, kind: OpKind::Upsert(cells, patch) })
+        self.run_checked(&table, Op { table: table.id, key, kind: OpKind::Upsert(cells, patch) })
     }
 
     /// The key and live row that an insert of `cells` would meet, for upserts that compute their patch from it.
@@ -267,21 +267,36 @@ impl Transaction {
 
     /// Decides the operation on what the transaction sees and keeps it.
     fn run(&mut self, table: &Arc<Table>, op: Op) -> Result<Effect> {
-        check_op(table, &op)?;
-        let current = self.view.row(table, &op.key)?;
-        let decision = decide(table, &op, current.as_ref(), &OwnWrites)?;
+        check_key(table, &op.key)?;
+        self.run_checked(table, op)
+    }
+
+    /// As [`Transaction::run`], for a key that [`Transaction::complete`] made.
+    fn run_checked(&mut self, table: &Arc<Table>, mut op: Op) -> Result<Effect> {
+        check_cells(table, &op)?;
         let bytes = self.bytes + op_size(&op);
         if self.ops.len() >= TRANSACTION_OPS_MAX || bytes > crate::mutation::TRANSACTION_BYTES_MAX {
             check_size(bytes, self.ops.len() + 1)?;
         }
-        let Some(change) = decision.change else { return Ok(Effect::Nothing) };
+        let current = self.view.row(table, &op.key)?;
         let seq = current.as_ref().map(|row| row.header.seq).unwrap_or_default();
         let header = Header { pending: true, updated: self.now.micros(), seq, ..Header::default() };
-        if let Some(row) = apply(table, current, &change, header)? {
-            if !row.header.deleted {
-                check_row(table, &row)?;
+        let is_live = current.as_ref().is_some_and(|row| !row.header.deleted);
+        match &mut op.kind {
+            OpKind::Insert(cells) | OpKind::Upsert(cells, _) if !is_live => {
+                let row = put(table, &op.key, cells, header)?;
+                self.view.writes.insert(write_key(table.id, &op.key).into(), row.into());
             }
-            self.view.writes.insert(write_key(table.id, &op.key).into(), row.encode(table, None)?.into());
+            _ => {
+                let decision = decide(table, &op, current.as_ref(), &OwnWrites)?;
+                let Some(change) = decision.change else { return Ok(Effect::Nothing) };
+                if let Some(row) = apply(table, current, &change, header)? {
+                    if !row.header.deleted {
+                        check_row(table, &row)?;
+                    }
+                    self.view.writes.insert(write_key(table.id, &op.key).into(), row.encode(table, None)?.into());
+                }
+            }
         }
         self.bytes = bytes;
         self.ops.push(op);
@@ -318,6 +333,7 @@ impl Transaction {
             }
         }
         let mut key_bytes = Vec::with_capacity(32);
+        let mut is_typed = true;
         for id in &table.primary_key {
             let value = given[id.0 as usize].take().unwrap_or(Datum::Null);
             if value.is_null() {
@@ -326,8 +342,12 @@ impl Transaction {
                 return Err(Error::invalid("not_null", message));
             }
             key::write_value(&mut key_bytes, &value)?;
+            is_typed &= table.column(*id).is_some_and(|column| value.fits(column.ty));
         }
         key::check_length(&key_bytes)?;
+        if !is_typed {
+            check_key(table, &key_bytes)?;
+        }
         Ok((key_bytes, rest))
     }
 
@@ -346,6 +366,26 @@ impl Transaction {
             }
         })
     }
+}
+
+/// The encoded new row of an insert. Its cells are lent to the row for as long as that is checked and encoded: an insert is
+/// what most rows come from, and their texts are not copied for it.
+fn put(table: &Table, key: &[u8], cells: &mut CellList, header: Header) -> Result<Vec<u8>> {
+    let mut row = Row { header, cells: table.fill_cells() };
+    for (value, id) in key::read_tuple(key)?.into_iter().zip(&table.primary_key) {
+        row.set(*id, value);
+    }
+    let lend = |row: &mut Row, cells: &mut CellList| {
+        for (id, value) in cells {
+            if let Some(cell) = row.cells.get_mut(id.0 as usize) {
+                std::mem::swap(cell, value);
+            }
+        }
+    };
+    lend(&mut row, cells);
+    let encoded = check_row(table, &row).and_then(|()| row.encode(table, None));
+    lend(&mut row, cells);
+    encoded
 }
 
 fn op_size(op: &Op) -> usize {

@@ -184,6 +184,21 @@ impl Transaction {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(handler: &js_sys::Function, millis: i32);
+}
+
+/// Resolves after so many milliseconds, which begin now.
+pub fn pause(millis: i32) -> impl Future<Output = ()> {
+    let timer = JsFuture::from(Promise::new(&mut |resolve, _| set_timeout(&resolve, millis)));
+    async move {
+        // It is never rejected.
+        let _ = timer.await;
+    }
+}
+
 /// The result of a request.
 pub async fn wait(request: &IdbRequest) -> Result<JsValue> {
     let promise = Promise::new(&mut |resolve, reject| {

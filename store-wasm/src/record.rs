@@ -19,9 +19,13 @@ const OPS_MAX: usize = 1 << 28;
 
 /// The batches as parts of at most [`PART_BYTES_MAX`] bytes; at least one, also for no batch.
 pub fn encode(batches: &[WriteBatch]) -> Vec<Vec<u8>> {
-    let mut out = Writer::new();
+    // An operation takes a few bytes beside its key and value.
+    let bytes: usize = batches.iter().map(|batch| batch.bytes() + 8 * batch.ops().len() + 8).sum();
+    let mut out = Writer::on(Vec::with_capacity(bytes + 16));
+    out.raw(&[FORMAT, LAST]);
     out.list(batches.iter(), |out, batch| out.list(batch.ops().iter(), write_op));
-    split(&out.into_vec())
+    let whole = out.into_vec();
+    if whole.len() <= PART_BYTES_MAX { vec![whole] } else { split(&whole[2..]) }
 }
 
 /// `bytes` in parts that say whether another follows.

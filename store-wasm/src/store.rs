@@ -1,6 +1,7 @@
 //! The store: an image in memory, and a queue for the task that writes it down.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -67,6 +68,8 @@ struct State {
     is_closed: bool,
     /// The writer let go of the database.
     has_ended: bool,
+    /// Somebody waits for what waits.
+    is_urgent: bool,
     waiting: Vec<WriteBatch>,
     waiting_bytes: usize,
     writer: Option<Waker>,
@@ -75,8 +78,8 @@ struct State {
 
 /// What the writer does next.
 pub(crate) enum Work {
-    /// Write these batches, the last of which is this commit; the image holds all of them and nothing later.
-    Write(Vec<WriteBatch>, CommitId, Box<Image>),
+    /// Write these batches, the last of which is this commit; the image, if asked for, holds all of them and nothing later.
+    Write(Vec<WriteBatch>, CommitId, Option<Image>),
     /// Nothing comes any more.
     End,
 }
@@ -116,6 +119,16 @@ impl IndexedDbStore {
     /// # Errors
     /// Why it will never be.
     pub async fn flushed(&self) -> Result<CommitId> {
+        self.shared.hurry();
+        self.settled().await
+    }
+
+    /// As [`IndexedDbStore::flushed`], for one who can wait: of commits that follow one another closely, many are written
+    /// at once.
+    ///
+    /// # Errors
+    /// Why it will never be.
+    pub async fn settled(&self) -> Result<CommitId> {
         let last = self.shared.state.lock().last;
         self.wait(|state| match &state.failed {
             _ if state.persisted >= last => Some(Ok(last)),
@@ -159,14 +172,17 @@ impl IndexedDbStore {
 }
 
 impl Shared {
-    /// Waits for work.
-    pub async fn work(&self) -> Work {
+    /// Waits for work. `wants_image` is asked, with the bytes to write: as long as the writer holds an image, changes have to
+    /// copy what they touch.
+    pub async fn work(&self, wants_image: impl Fn(u64) -> bool) -> Work {
         poll_fn(|cx| {
             let mut state = self.state.lock();
             if !state.waiting.is_empty() && state.failed.is_none() {
-                state.waiting_bytes = 0;
+                let bytes = std::mem::take(&mut state.waiting_bytes) as u64;
+                state.is_urgent = false;
                 let batches = std::mem::take(&mut state.waiting);
-                return Poll::Ready(Work::Write(batches, state.last, Box::new(state.image.clone())));
+                let image = wants_image(bytes).then(|| state.image.clone());
+                return Poll::Ready(Work::Write(batches, state.last, image));
             }
             if state.is_closed || state.failed.is_some() {
                 return Poll::Ready(Work::End);
@@ -175,6 +191,37 @@ impl Shared {
             Poll::Pending
         })
         .await
+    }
+
+    /// Resolves with `pause`, or as soon as somebody cannot wait.
+    pub async fn pause(&self, pause: impl Future<Output = ()>) {
+        let mut pause = pin!(pause);
+        poll_fn(|cx| {
+            {
+                let mut state = self.state.lock();
+                if state.is_urgent || state.is_closed || state.failed.is_some() {
+                    return Poll::Ready(());
+                }
+                state.writer = Some(cx.waker().clone());
+            }
+            pause.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// What waits is written at once.
+    fn hurry(&self) {
+        let writer = {
+            let mut state = self.state.lock();
+            if state.persisted == state.last {
+                return;
+            }
+            state.is_urgent = true;
+            state.writer.take()
+        };
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 
     /// Everything up to this commit is durable.
@@ -266,6 +313,7 @@ impl Store for IndexedDbStore {
 
     /// What is not durable yet is being written: kind `retry` with code `not_yet` then.
     fn flush(&self) -> Result<CommitId> {
+        self.shared.hurry();
         let state = self.shared.state.lock();
         state.check()?;
         if state.persisted == state.last {

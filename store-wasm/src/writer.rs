@@ -6,7 +6,7 @@ use kalamdb_core::Result;
 use kalamdb_core::store::{Image, WriteBatch};
 
 use crate::Durability;
-use crate::idb::Database;
+use crate::idb::{self, Database};
 use crate::load::Layout;
 use crate::record;
 use crate::store::{Shared, Work};
@@ -15,6 +15,9 @@ use crate::store::{Shared, Work};
 const LOG_BYTES: u64 = 1 << 20;
 /// … or this many records.
 const LOG_RECORDS: u64 = 1_000;
+/// Milliseconds between the beginnings of two transactions, unless somebody waits: each costs the engine's thread as much as
+/// ten small commits. A commit that comes alone is written at once.
+const PACE_MILLIS: i32 = 4;
 /// Bytes of pages that one IndexedDB transaction writes.
 const TRANSACTION_BYTES: usize = 8 << 20;
 
@@ -33,20 +36,22 @@ impl Writer {
 
     /// Writes until the store is closed or writing fails.
     pub async fn run(mut self) {
-        while let Work::Write(batches, commit, image) = self.shared.work().await {
+        while let Work::Write(batches, commit, image) = self.shared.work(|bytes| self.is_long_with(bytes)).await {
+            let pause = idb::pause(PACE_MILLIS);
             if let Err(error) = self.append(&batches).await {
                 self.shared.fail(error);
                 break;
             }
             self.shared.persisted(commit);
             drop(batches);
-            if self.is_long()
+            if let Some(image) = image
                 && let Err(error) = self.compact(&image).await
             {
                 // Nothing is lost, but the log cannot grow for ever.
                 self.shared.fail(error);
                 break;
             }
+            self.shared.pause(pause).await;
         }
         self.database.close();
         self.shared.ended();
@@ -67,9 +72,10 @@ impl Writer {
         Ok(())
     }
 
-    fn is_long(&self) -> bool {
-        let Layout { log_bytes, log_records, .. } = self.layout;
-        log_records >= LOG_RECORDS || (log_bytes >= LOG_BYTES && log_bytes >= self.layout.table.bytes() / 2)
+    /// Whether the log is to be compacted once one more record of so many bytes is in it.
+    fn is_long_with(&self, bytes: u64) -> bool {
+        let (records, bytes) = (self.layout.log_records + 1, self.layout.log_bytes + bytes);
+        records >= LOG_RECORDS || (bytes >= LOG_BYTES && bytes >= self.layout.table.bytes() / 2)
     }
 
     /// Writes the changed pages anew and cuts the log; `image` is the state at its end.

@@ -60,6 +60,8 @@ export interface Engine {
   stop(): void
   probe(): void
   persisted(): Promise<void>
+  /** As `persisted`, but what follows closely may be written together. */
+  settled(): Promise<void>
   live(sql: string, params: Uint8Array): Live
   close(): Promise<void>
 }

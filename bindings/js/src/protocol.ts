@@ -10,6 +10,9 @@ import type { PlainError } from './errors.js'
 /** Bytes within the batch's common buffer, or large ones by themselves. */
 export type Packed = readonly [from: number, to: number] | Uint8Array
 
+/** The common buffer of a message; as a text with a character for each byte if they are few. */
+export type CommonBytes = Uint8Array | string
+
 /** A statement with its parameters. */
 export type PackedStatement = readonly [sql: string, params: Packed]
 
@@ -53,7 +56,7 @@ export type PlainCall =
 /** Calls of one turn of a page. */
 export interface Calls {
   readonly calls: readonly Call[]
-  readonly bytes: Uint8Array
+  readonly bytes: CommonBytes
 }
 
 /** The answer to a call. */
@@ -86,8 +89,8 @@ export interface SyncWish {
 /** What the engine's owner tells a page after one of its turns. */
 export interface Answers {
   readonly replies: readonly Reply[]
-  readonly patches: readonly LivePatch[]
-  readonly bytes: Uint8Array
+  readonly patches?: readonly LivePatch[]
+  readonly bytes: CommonBytes
   /** All of the page's commits up to this one are durable. */
   readonly persisted?: number
   /** Its commits will never be durable. */

@@ -153,6 +153,20 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::persisted`], but what follows closely may be waited for and written together.
+    ///
+    /// # Errors
+    /// Why it will never be.
+    pub async fn settled(&self) -> Result<(), JsValue> {
+        match &self.kept {
+            Kept::IndexedDb(store) => {
+                let store = store.clone();
+                store.settled().await.map(drop).map_err(|error| thrown(&error))
+            }
+            Kept::Memory(_) => Ok(()),
+        }
+    }
+
     /// Disconnects, makes everything durable and lets go of the database.
     ///
     /// # Errors

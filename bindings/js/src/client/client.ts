@@ -16,7 +16,7 @@ import type { Progress } from '../result.js'
 import { type Decoded, decodeResults } from '../values/decode.js'
 import { ParameterWriter } from '../values/encode.js'
 import type { ValueOptions } from '../values/columns.js'
-import { Packer } from '../values/pack.js'
+import { commonBytes, Packer } from '../values/pack.js'
 import type { Statement } from '../sql.js'
 import { Alive } from './alive.js'
 import type { CallPlan, Entry } from './entry.js'
@@ -72,6 +72,8 @@ export class Client {
   #wish: SyncWish | undefined
   #modules: readonly ModuleInfo[] = []
   #lastSession = 0
+  /** How often durability was asked for since the engine was asked. */
+  #hurries = 0
   #closing: Promise<void> | undefined
   #ended: KalamError | undefined
   #opened!: { resolve(): void; reject(error: KalamError): void }
@@ -187,6 +189,19 @@ export class Client {
     return value as T
   }
 
+  /** Somebody waits until writes are durable: the engine does not wait for more of them. */
+  hurry(): void {
+    this.#hurries++
+    if (this.#hurries > 1) return
+    const asked = this.#hurries
+    const again = (): void => {
+      const isMore = this.#hurries > asked
+      this.#hurries = 0
+      if (isMore && this.#journal.undurable.length > 0) this.hurry()
+    }
+    void this.ask({ op: 'persisted' }).then(again, again)
+  }
+
   /** Sets what the page wants of sync, from now on and with engines to come. */
   async wish(url: string | null): Promise<void> {
     this.#wish = { url, at: Date.now() }
@@ -219,7 +234,7 @@ export class Client {
     await entry.answer
     const results = decodeResults(entry.take(), this.values)
     entry.mutations = results.flatMap(({ mutation }) => (mutation > 0 ? [mutation] : []))
-    return { results, progress: new EntryProgress(entry, (call) => this.ask(call)) }
+    return { results, progress: new EntryProgress(entry, this) }
   }
 
   #encode({ text, values }: Statement): SentStatement {
@@ -308,7 +323,8 @@ export class Client {
       this.#wish = wish
       this.#link.wish(wish)
     }
-    for (const { error } of this.#journal.take(answers)) {
+    const bytes = commonBytes(answers.bytes)
+    for (const { error } of this.#journal.take(answers, bytes)) {
       this.events.emit(
         'error',
         new KalamError(
@@ -319,7 +335,7 @@ export class Client {
         )
       )
     }
-    this.#feeds.take(answers)
+    this.#feeds.take(answers, bytes)
     if (this.#queue.length > 0) this.#flush()
     if (status !== undefined || modules !== undefined) this.#tell()
   }

@@ -90,6 +90,11 @@ export class Entry {
     this.#waiters = undefined
   }
 
+  /** Whether its writes may become durable later. */
+  get isOpen(): boolean {
+    return this.#durability === 'open'
+  }
+
   persisted(): Promise<void> {
     if (this.#durability === 'durable') return Promise.resolve()
     if (this.#durability !== 'open') return Promise.reject(this.#durability)

@@ -41,13 +41,13 @@ export class Feeds {
     }
   }
 
-  /** Passes news on. */
-  take(answers: Answers): void {
-    for (const { live, rows, changes, error } of answers.patches) {
+  /** Passes news on; `bytes` are the common ones. */
+  take({ patches }: Answers, bytes: Uint8Array): void {
+    for (const { live, rows, changes, error } of patches ?? []) {
       const feed = this.#feeds.get(live)
       if (feed === undefined) continue
-      if (rows !== undefined) feed.sink.rows(unpack(rows, answers.bytes))
-      if (changes !== undefined) feed.sink.changes(unpack(changes, answers.bytes))
+      if (rows !== undefined) feed.sink.rows(unpack(rows, bytes))
+      if (changes !== undefined) feed.sink.changes(unpack(changes, bytes))
       if (error !== undefined) this.#fail(live, feed, kalamError(error))
     }
   }

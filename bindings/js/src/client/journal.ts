@@ -66,13 +66,13 @@ export class Journal {
     return entry
   }
 
-  /** Takes what the engine's owner says. Gives replayed writes that failed. */
-  take(answers: Answers): { entry: Entry; error: KalamError }[] {
+  /** Takes what the engine's owner says; `common` are its common bytes. Gives replayed writes that failed. */
+  take(answers: Answers, common: Uint8Array): { entry: Entry; error: KalamError }[] {
     const failed: { entry: Entry; error: KalamError }[] = []
     for (const reply of answers.replies) {
       const entry = this.#entries.get(reply.id)
       if (entry === undefined) continue
-      const bytes = reply.packed === undefined ? EMPTY : unpack(reply.packed, answers.bytes)
+      const bytes = reply.packed === undefined ? EMPTY : unpack(reply.packed, common)
       if (reply.error === undefined) this.#answered(entry, reply, bytes)
       else {
         const error = kalamError(reply.error)

@@ -103,7 +103,9 @@ export class Link {
 
   /** Sends calls to the engine that the page is attached to. */
   send(calls: Calls): void {
-    this.#post({ type: 'calls', attachment: this.#attachment, calls }, [calls.bytes.buffer as ArrayBuffer])
+    const { bytes } = calls
+    const transfer = typeof bytes === 'string' ? [] : [bytes.buffer as ArrayBuffer]
+    this.#post({ type: 'calls', attachment: this.#attachment, calls }, transfer)
   }
 
   /** Tells what the page wants of sync, for engines to come. */

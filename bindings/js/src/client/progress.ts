@@ -3,17 +3,24 @@ import type { PlainCall } from '../protocol.js'
 import type { Progress } from '../result.js'
 import type { Entry } from './entry.js'
 
+/** Whom progress asks. @internal */
+export interface ProgressClient {
+  ask<T>(call: PlainCall): Promise<T>
+  hurry(): void
+}
+
 /** How far the writes of a call have come. @internal */
 export class EntryProgress implements Progress {
   readonly #entry: Entry
-  readonly #ask: (call: PlainCall) => Promise<RejectedWrite | null>
+  readonly #client: ProgressClient
 
-  constructor(entry: Entry, ask: (call: PlainCall) => Promise<RejectedWrite | null>) {
+  constructor(entry: Entry, client: ProgressClient) {
     this.#entry = entry
-    this.#ask = ask
+    this.#client = client
   }
 
   persisted(): Promise<void> {
+    if (this.#entry.isOpen) this.#client.hurry()
     return this.#entry.persisted()
   }
 
@@ -21,7 +28,7 @@ export class EntryProgress implements Progress {
     if (this.#entry.mutations.length === 0) return
     // Only what is durable is sent to the server, and only then its number is certain.
     await this.#entry.persisted()
-    const rejected = await this.#ask({ op: 'synced', mutations: this.#entry.mutations })
+    const rejected = await this.#client.ask<RejectedWrite | null>({ op: 'synced', mutations: this.#entry.mutations })
     if (rejected !== null) throw refused(rejected)
   }
 }

@@ -98,7 +98,8 @@ export class AttachedTab {
   flush(): void {
     if (this.#replies.length === 0 && this.#patches.length === 0 && Object.keys(this.#news).length === 0) return
     const { bytes, transfers } = this.#packer.take()
-    const answers: Answers = { replies: this.#replies, patches: this.#patches, bytes, ...this.#news }
+    const patches = this.#patches.length === 0 ? undefined : { patches: this.#patches }
+    const answers: Answers = { replies: this.#replies, bytes, ...patches, ...this.#news }
     this.#replies = []
     this.#patches = []
     this.#news = {}

@@ -2,7 +2,7 @@ import type { Engine, ModuleInfo } from '../engine.js'
 import { databaseClosed, isKalamError, KalamError, plainError } from '../errors.js'
 import type { Attachment, Call, Calls, OpenOptions, Packed, SyncWish, TabInfo } from '../protocol.js'
 import { decodeHeads } from '../values/decode.js'
-import { unpack } from '../values/pack.js'
+import { commonBytes, unpack } from '../values/pack.js'
 import { AttachedTab, type TabPort } from './attached.js'
 import { Durability } from './durability.js'
 import type { Environment } from './environment.js'
@@ -51,6 +51,7 @@ export class EngineHost {
   #wish: SyncWish | undefined
   #isTurnDue = false
   #hasChanged = false
+  #isHurried = false
   #isClosed = false
 
   /** Opens the database. */
@@ -87,7 +88,7 @@ export class EngineHost {
       (error) => this.#broken(error)
     )
     this.#durability = new Durability(
-      () => engine.persisted(),
+      () => engine.settled(),
       (commit) => this.#durable(commit),
       (error) => this.#undurable(error)
     )
@@ -128,10 +129,11 @@ export class EngineHost {
   receive(id: string, { calls, bytes }: Calls): void {
     const tab = this.#tabs.get(id)
     if (tab === undefined || this.#isClosed) return
+    const common = commonBytes(bytes)
     for (const call of calls) {
       // A crash of the engine ends it: the rest is sent again to the next one.
       if (this.#isClosed) return
-      this.#carryOut(tab, call, (packed) => unpack(packed, bytes))
+      this.#carryOut(tab, call, (packed) => unpack(packed, common))
     }
     this.#turn()
   }
@@ -294,7 +296,11 @@ export class EngineHost {
   }
 
   #answerResults(tab: AttachedTab, id: number, packed: Uint8Array): void {
-    this.#answer(() => tab.results(id, packed, this.#commitOf(packed)))
+    this.#answer(() => {
+      const commit = this.#commitOf(packed)
+      tab.results(id, packed, commit)
+      if (commit > 0 && tab.isRemote) this.#isHurried = true
+    })
   }
 
   /** The number of the commit that has to become durable; 0 if there is none. */
@@ -358,11 +364,19 @@ export class EngineHost {
       try {
         if (this.#hasChanged) this.#look()
         this.#durability.turn()
+        if (this.#isHurried) this.#hurry()
         for (const tab of this.#tabs.values()) tab.flush()
       } catch (error) {
         this.#broken(error)
       }
     })
+  }
+
+  /** Writes of other tabs are answered once they are durable. */
+  #hurry(): void {
+    this.#isHurried = false
+    // Who waits hears of a failure.
+    this.#engine.persisted().catch(() => {})
   }
 
   #look(): void {

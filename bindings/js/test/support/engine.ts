@@ -177,6 +177,10 @@ export class FakeEngine implements Engine {
     this.synced = false
   }
 
+  settled(): Promise<void> {
+    return this.persisted()
+  }
+
   async persisted(): Promise<void> {
     this.#disks.waits++
     const upTo = this.commits.length
