@@ -23,6 +23,8 @@ export interface Console {
 }
 
 const EXPLAIN = 'EXPLAIN '
+/** Characters of a text by which its time is listed. */
+const LABEL_MAX = 80
 
 /** Runs texts, one after the other. */
 export function useConsole(): Console {
@@ -31,7 +33,8 @@ export function useConsole(): Console {
   const run = async (text: string, isExplained = false): Promise<void> => {
     setOutcome({ state: 'running', since: Date.now() })
     try {
-      const label = text.trim().replace(/\s+/g, ' ').slice(0, 80)
+      const line = text.trim().replace(/\s+/g, ' ')
+      const label = line.length > LABEL_MAX ? `${line.slice(0, LABEL_MAX - 1)}…` : line
       const { result, ms } = await timed(label, () => db.query<ConsoleRow>(isExplained ? EXPLAIN + text : text))
       setOutcome({ state: 'rows', text, result, ms })
     } catch (error) {

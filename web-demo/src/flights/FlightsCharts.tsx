@@ -41,18 +41,22 @@ export function FlightsCharts({ version }: { readonly version: number }) {
       </div>
       <Figures selection={selection} version={version} />
       <div className="cards">
-        <ChartCard title="Flights per month" heads={['Month', 'Flights']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ flights }) => flights, (value) => count(value))} />
-        <ChartCard title="Mean arrival delay" heads={['Group', 'Minutes late']} query={groupQuery} answer={groups} bars={barsOf(grouping, groups.rows)} isRanked={grouping === 'dest'}>
-          <div className="segments segments-small" role="group" aria-label="Group by">
-            {GROUPINGS.map(({ by, label }) => (
-              <button key={by} type="button" aria-pressed={by === grouping} onClick={() => setGrouping(by)}>
-                {label}
-              </button>
-            ))}
-          </div>
-        </ChartCard>
-        <ChartCard title="Mean arrival delay per month" heads={['Month', 'Minutes late']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ delay }) => delay ?? 0, (value) => `${value.toFixed(1)} min`)} />
-        <LateFlights selection={selection} />
+        <div className="cards-column">
+          <ChartCard title="Flights per month" heads={['Month', 'Flights']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ flights }) => flights, (value) => count(value))} />
+          <ChartCard title="Mean arrival delay per month" heads={['Month', 'Minutes late']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ delay }) => delay ?? 0, (value) => `${value.toFixed(1)} min`)} />
+        </div>
+        <div className="cards-column">
+          <ChartCard title="Mean arrival delay" heads={['Group', 'Minutes late']} query={groupQuery} answer={groups} bars={barsOf(grouping, groups.rows)} isRanked={grouping === 'dest'}>
+            <div className="segments segments-small" role="group" aria-label="Group by">
+              {GROUPINGS.map(({ by, label }) => (
+                <button key={by} type="button" aria-pressed={by === grouping} onClick={() => setGrouping(by)}>
+                  {label}
+                </button>
+              ))}
+            </div>
+          </ChartCard>
+          <LateFlights selection={selection} />
+        </div>
       </div>
     </>
   )

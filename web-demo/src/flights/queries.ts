@@ -75,11 +75,11 @@ SELECT count(*) AS flights, count(dep_time) AS departed, avg(dep_delay) AS depar
 FROM ${TABLE} ${where(selection)}`
 
 /** Aircraft that leave twice on a day: a self-join. */
-export const turnarounds = ({ month }: Selection): Fragment<{ pairs: number }> => sql<{ pairs: number }>`
+export const turnarounds = ({ origin, month }: Selection): Fragment<{ pairs: number }> => sql<{ pairs: number }>`
 SELECT count(*) AS pairs
 FROM ${TABLE} AS a JOIN ${TABLE} AS b
   ON a.tailnum = b.tailnum AND a.month = b.month AND a.day = b.day AND a.sched_dep_time < b.sched_dep_time
-${month === 0 ? sql`` : sql`WHERE a.month = ${month}`}`
+WHERE a.tailnum IS NOT NULL${origin === '' ? sql`` : sql` AND a.origin = ${origin} AND b.origin = ${origin}`}${month === 0 ? sql`` : sql` AND a.month = ${month}`}`
 
 export interface LateFlight {
   readonly time_hour: Date

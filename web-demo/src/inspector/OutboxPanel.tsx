@@ -9,7 +9,7 @@ const ROWS_MAX = 8
 /** What was written here and waits for the server. */
 export function OutboxPanel() {
   const status = useSyncStatus()
-  const { rows } = useLiveQuery(sql<{ id: string; title: string }>`SELECT id, title FROM demo.notes WHERE _seq IS NULL ORDER BY id DESC LIMIT ${ROWS_MAX}`)
+  const { rows } = useLiveQuery(sql<{ id: string; title: string }>`SELECT id, title FROM demo.notes WHERE _seq IS NULL ORDER BY _updated DESC LIMIT ${ROWS_MAX}`)
   const pending = status?.pending ?? 0
   return (
     <>

@@ -32,9 +32,9 @@ export function NewNote({ topic, onAdded }: NewNoteProps) {
         ))}
       </div>
       <input value={title} onChange={(event) => setTitle(event.target.value)} aria-label={`New ${kind}`} placeholder={kind === 'task' ? 'What is to be done?' : 'What is on your mind?'} maxLength={500} />
-      <button type="submit" className="button button-main" disabled={title.trim() === ''}>
+      <button type="submit" className="button button-main" aria-label="Add" disabled={title.trim() === ''}>
         <Icon name="plus" />
-        Add
+        <span>Add</span>
       </button>
     </form>
   )

@@ -15,11 +15,12 @@ export function millis(ms: number): string {
   return ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`
 }
 
-/** Bytes as kB or MB. */
+/** Bytes as kB, MB or GB. */
 export function bytes(value: number): string {
   if (value < 1_000) return `${value} B`
   if (value < 1_000_000) return `${(value / 1_000).toFixed(value < 10_000 ? 1 : 0)} kB`
-  return `${(value / 1_000_000).toFixed(1)} MB`
+  if (value < 1_000_000_000) return `${(value / 1_000_000).toFixed(1)} MB`
+  return `${(value / 1_000_000_000).toFixed(1)} GB`
 }
 
 /** The time of day. */
