@@ -1,7 +1,7 @@
 // KalamDB in a browser, side by side with other databases: `node run.mjs --help`.
 
 import { readArguments } from './src/arguments.mjs'
-import { openPage, findChromium, profile } from './src/browser.mjs'
+import { findChromium } from './src/browser.mjs'
 import { BUILT, buildPages } from './src/build.mjs'
 import { packageOf } from './src/engines.mjs'
 import { serveFiles } from './src/files.mjs'
@@ -13,14 +13,24 @@ import { SideBySide } from './src/side_by_side.mjs'
 import { figure, line, median } from './src/statistics.mjs'
 import { visits } from './src/visits.mjs'
 
-try {
-  await main(readArguments(process.argv.slice(2)))
-} catch (error) {
-  console.error(`bench failed: ${oneLine(error)}`)
-  process.exitCode = 1
+/** Ends the run, which prints what it has. A second signal ends the process at once. */
+const stop = new AbortController()
+for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]]) {
+  process.once(signal, () => {
+    say(`${signal}: stopping`)
+    process.exitCode = 128 + number
+    stop.abort(new Error(`stopped by ${signal}`))
+  })
 }
 
-async function main(options) {
+try {
+  await main(readArguments(process.argv.slice(2)), stop.signal)
+} catch (error) {
+  console.error(`bench failed: ${oneLine(error)}`)
+  process.exitCode ??= 1
+}
+
+async function main(options, signal) {
   const chromium = await findChromium()
   say('building the pages')
   const missing = await buildPages()
@@ -31,22 +41,27 @@ async function main(options) {
   const lines = []
   try {
     const of = (where) => MEASURES.filter((measure) => measure.where === where && options.measures.includes(measure.name))
-    if (of('visit').length > 0) lines.push(...(await visited(chromium, files, options)))
-    if (of('page').length > 0) lines.push(...(await measured(chromium, files, options, of('page'), about)))
+    if (of('visit').length > 0) lines.push(...(await visited(chromium, files, options, signal)))
+    for await (const line of measured(chromium, files, options, of('page'), about, signal)) lines.push(line)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    about.stopped = signal.reason.message
   } finally {
     await files.close()
   }
   console.log()
   print(lines, options.engines)
+  if (about.stopped !== undefined) console.log(`\n${about.stopped}: the measures after these are missing`)
   await writeJson(options.json, about, lines)
 }
 
 /** Bytes and start times: each engine in a profile of its own. */
-async function visited(chromium, files, { engines, measures }) {
+async function visited(chromium, files, { engines, measures }, signal) {
   const seen = {}
   for (const engine of engines) {
     say(`visits: ${engine}`)
-    seen[engine] = await visits(chromium, files, engine).catch((error) => ({ failed: oneLine(error) }))
+    seen[engine] = await visits(chromium, files, engine, signal).catch((error) => ({ failed: oneLine(error) }))
+    signal.throwIfAborted()
   }
   const made = (label, unit, name, value) => {
     const of = ([engine, { failed, ...rest }]) => [engine, failed === undefined ? value(rest) : { failed }]
@@ -72,42 +87,43 @@ async function visited(chromium, files, { engines, measures }) {
   return lines
 }
 
-/** Everything that is measured side by side in one page. */
-async function measured(chromium, files, options, measures, about) {
-  const { folder, remove } = await profile()
-  const outcomes = []
-  let server
+/** Everything that is measured side by side in one page: a line for each measure. */
+async function* measured(chromium, files, options, measures, about, signal) {
+  const run = new SideBySide(options.engines, { chromium, url: `${files.url}/bench.html`, signal })
   try {
-    const { page, version, close } = await openPage(chromium, folder, `${files.url}/bench.html`)
-    about.browser = version
-    try {
-      let noServer = 'KALAMDB_SERVER is not set: it is the binary of the server'
-      if (measures.some(({ name }) => name === 'sync') && process.env.KALAMDB_SERVER) {
-        server = await startServer(process.env.KALAMDB_SERVER, options.rows).catch((error) => void (noServer = oneLine(error)))
-      }
-      const run = new SideBySide(page, options.engines)
-      const sync = server === undefined ? undefined : { url: server.url, token: server.token }
-      await run.prepare({ rows: options.rows, writes: options.writes, url: `${files.url}/rows.ndjson?rows=${options.rows}`, sync })
-      for (const [engine, { storage }] of Object.entries(run.about)) about.engines[engine].storage = storage
-      for (const measure of measures) {
-        say(measure.name)
-        const of = await run.run(measure, options.passes)
-        if (measure.name === 'sync' && sync === undefined && of.kalamdb !== undefined) of.kalamdb = { passes: [], failed: noServer }
-        outcomes.push([measure, of])
-      }
-      await run.end()
-    } finally {
-      await close()
+    for (const measure of measures) {
+      say(measure.name)
+      const world = { rows: options.rows, writes: options.writes, url: `${files.url}/rows.ndjson?rows=${options.rows}` }
+      const of = measure.name === 'sync' ? await firstSync(run, measure, options, world) : await run.run(measure, options.passes, world)
+      about.browser = run.version
+      for (const [engine, storage] of Object.entries(run.storage)) about.engines[engine].storage = storage
+      yield shown(measure, of, options)
     }
   } finally {
-    await server?.stop()
-    await remove()
+    await run.end()
   }
-  return outcomes.map(([measure, of]) => {
-    const label = measure.label.replace('{rows}', options.rows.toLocaleString('en')).replace('{writes}', options.writes.toLocaleString('en'))
-    const shown = ({ passes, failed, left_out }) => (failed !== undefined ? { failed, passes } : left_out !== undefined ? { left_out } : figure(passes))
-    return line(measure, label, 'ms', Object.fromEntries(Object.entries(of).map(([engine, outcome]) => [engine, shown(outcome)])))
-  })
+}
+
+/** The first sync, with a server of KalamDB that is there for it alone. */
+async function firstSync(run, measure, { engines, rows, passes }, world) {
+  if (!engines.includes('kalamdb')) return run.run(measure, passes, world)
+  const unable = (why) => run.run(measure, passes, world, { kalamdb: why })
+  const binary = process.env.KALAMDB_SERVER
+  if (!binary) return unable('KALAMDB_SERVER is not set: it is the binary of the server')
+  const server = await startServer(binary, rows).catch((error) => oneLine(error))
+  if (typeof server === 'string') return unable(server)
+  try {
+    return await run.run(measure, passes, { ...world, sync: { url: server.url, token: server.token } })
+  } finally {
+    await server.stop()
+  }
+}
+
+/** The outcomes of a measure as a line of the table. */
+function shown(measure, of, { rows, writes }) {
+  const label = measure.label.replace('{rows}', rows.toLocaleString('en')).replace('{writes}', writes.toLocaleString('en'))
+  const engine = ({ passes, failed, left_out }) => (failed !== undefined ? { failed, passes } : left_out !== undefined ? { left_out } : figure(passes))
+  return line(measure, label, 'ms', Object.fromEntries(Object.entries(of).map(([name, outcome]) => [name, engine(outcome)])))
 }
 
 function say(what) {

@@ -5,6 +5,9 @@ import { source } from './data.js'
 import { pass, passOfBatches, timed, median } from './timing.js'
 
 const POINT_READS = 1_000
+/** Small writes take about this long at most in a pass; SAMPLE is the part of them that tells how many fit. */
+const WRITES_MS_MAX = 10_000
+const SAMPLE = 1 / 10
 /** Changes that a live query sees in a pass, and how many of them are averaged before the median is taken. */
 const LIVE_CHANGES = 60
 const LIVE_GROUP = 10
@@ -15,7 +18,9 @@ const LIVE_TIMEOUT_MS = 30_000
  * @property {import('./adapters/index.js').Adapter} adapter
  * @property {string} name
  * @property {import('./adapters/index.js').Database} [database] the loaded one, open
- * @typedef {{ ms: number, first?: number, runs?: number }} Time milliseconds
+ * @property {Map<string, number>} fitting small writes that fit in the time of a pass, by measure
+ * @typedef {{ ms: number, first?: number, runs?: number, of?: number }} Time milliseconds; with `of`, those of so many runs,
+ *   scaled from `runs`
  * @typedef {{ rows: import('./data.js').Row[], writes: number, url: string, sync?: { url: string, token: string } }} World
  */
 
@@ -36,16 +41,27 @@ async function checked(database, rows) {
   compare('scan', await database.scan(), answers.scan(rows))
 }
 
-/** Small writes until the last one is persisted. */
-function writes(engine, world, write) {
+/**
+ * Small writes until the last one is persisted. An engine too slow for all of them makes those that fit in the time: the time
+ * of the writes is scaled then, that of the last step is not. The first pass makes a part of them, and goes on if all fit.
+ */
+function writes(engine, world, measure, write) {
   return fresh(engine, 'writes', async (database) => {
-    const rows = world.rows.slice(0, world.writes)
-    const { ms } = await timed(async () => {
-      await write(database, rows)
-      await database.persisted()
-    })
-    await checked(database, rows)
-    return { ms, runs: rows.length }
+    const all = world.rows.slice(0, world.writes)
+    let runs = engine.fitting.get(measure) ?? Math.ceil(all.length * SAMPLE)
+    let { ms: writing } = await timed(() => write(database, all.slice(0, runs)))
+    if (!engine.fitting.has(measure)) {
+      const fitting = Math.min(all.length, Math.floor((WRITES_MS_MAX * runs) / writing))
+      engine.fitting.set(measure, fitting)
+      if (fitting === all.length) {
+        writing += (await timed(() => write(database, all.slice(runs)))).ms
+        runs = all.length
+      }
+    }
+    const { ms: persisting } = await timed(() => database.persisted())
+    await checked(database, all.slice(0, runs))
+    const ms = (writing * all.length) / runs + persisting
+    return runs === all.length ? { ms, runs } : { ms, runs, of: all.length }
   })
 }
 
@@ -63,6 +79,12 @@ export async function load(engine, world) {
   engine.database = database
   await checked(database, world.rows)
   return { ms, runs: world.rows.length }
+}
+
+/** The database with all rows, as its storage has it. */
+export async function reopened(engine, world) {
+  engine.database = await engine.adapter.open(`bench-${engine.name}`)
+  await checked(engine.database, world.rows)
 }
 
 async function query(engine, world, method, options) {
@@ -170,10 +192,10 @@ async function sync(engine, world) {
 /** By name; those in `needsRows` run on the loaded database. */
 export const measures = {
   writes: (engine, world) =>
-    writes(engine, world, async (database, rows) => {
+    writes(engine, world, 'writes', async (database, rows) => {
       for (const row of rows) await database.insertOne(row)
     }),
-  burst: (engine, world) => writes(engine, world, (database, rows) => Promise.all(rows.map((row) => database.insertOne(row)))),
+  burst: (engine, world) => writes(engine, world, 'burst', (database, rows) => Promise.all(rows.map((row) => database.insertOne(row)))),
   bulk: load,
   key,
   filter: (engine, world) => query(engine, world, 'filterOrderLimit', { sorted: true }),

@@ -18,7 +18,17 @@ export function print(lines, engines) {
   table(summary)
   console.log('\nratio: KalamDB divided by the best peer, lower is better\n')
   table([['figure', ...engines], ...lines.map(({ label, unit, engines: of }) => [label, ...engines.map((name) => cell(of[name], unit))])])
+  for (const text of scaled(lines)) console.log(`\n* ${text}`)
   for (const [failure, labels] of failures(lines)) console.log(`\nfailed: ${failure}\n  ${labels.join('\n  ')}`)
+}
+
+/** What the marked figures are made of. */
+function scaled(lines) {
+  return lines.flatMap(({ label, engines }) => {
+    const made = Object.entries(engines).filter(([, { scaled }]) => scaled !== undefined)
+    const shown = made.map(([name, { scaled }]) => `${name} ${scaled.runs.toLocaleString('en')} of ${scaled.of.toLocaleString('en')}`)
+    return shown.length === 0 ? [] : [`${label}: scaled from what fits in a pass: ${shown.join(', ')}`]
+  })
 }
 
 /** The lines that failed, by engine and error. */
@@ -45,7 +55,7 @@ function cell(engine, unit) {
   if (engine === undefined) return ''
   if (engine.failed !== undefined) return FAILED
   if (engine.value === undefined) return LEFT_OUT
-  return unit === 'bytes' ? `${(engine.value / 1e6).toFixed(2)} MB` : milliseconds(engine.value)
+  return unit === 'bytes' ? `${(engine.value / 1e6).toFixed(2)} MB` : `${milliseconds(engine.value)}${engine.scaled === undefined ? '' : '*'}`
 }
 
 function milliseconds(ms) {

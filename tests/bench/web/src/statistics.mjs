@@ -9,16 +9,18 @@ export function median(numbers) {
 
 /**
  * What the passes of one engine come to, in milliseconds: `value` is the median of the passes after the first one,
- * `early` that first pass, `first` the very first run in it.
- * @param {{ ms: number, first?: number, runs?: number }[]} passes
+ * `early` that first pass, `first` the very first run in it. `scaled` is there if the engine made fewer runs than asked.
+ * @param {{ ms: number, first?: number, runs?: number, of?: number }[]} passes
  */
 export function figure(passes) {
   const [early, ...steady] = passes.map(({ ms }) => ms)
+  const last = passes.at(-1)
   return {
     value: steady.length === 0 ? early : median(steady),
     early,
     first: passes[0].first ?? early,
-    runs: passes[0].runs,
+    runs: last.runs,
+    scaled: last.of === undefined ? undefined : { runs: last.runs, of: last.of },
     passes: passes.map(({ ms }) => ms),
   }
 }

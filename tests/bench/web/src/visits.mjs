@@ -15,12 +15,12 @@ const STAY_MS = 3_000
  * Visits with one engine.
  * @returns {Promise<object>} bytes: {first, join} each {raw, gzip, brotli, files}; visits: [{ms, code, open, query}]
  */
-export async function visits(executablePath, files, engine) {
+export async function visits(executablePath, files, engine, signal) {
   const { folder, remove } = await profile()
   const result = { bytes: undefined, visits: [] }
   try {
     for (let visit = 0; visit < VISITS; visit++) {
-      const { page, close } = await openPage(executablePath, folder, `${files.url}/visit.html`)
+      const { page, close } = await openPage(executablePath, folder, `${files.url}/visit.html`, { signal })
       try {
         files.taken() // the page itself is not the engine's
         result.visits.push(await limited(page.evaluate((name) => globalThis.visit.first(name), engine), 'first query'))
@@ -34,7 +34,7 @@ export async function visits(executablePath, files, engine) {
           result.bytes = { first: await sizes(first.values()), join: await sizes(new Map([...first, ...files.taken()]).values()) }
           if (join !== true) result.joinFailed = join
         }
-        await sleep(STAY_MS)
+        if (visit + 1 < VISITS) await sleep(STAY_MS)
         await page.evaluate(() => globalThis.visit.close())
       } finally {
         await close()

@@ -2,7 +2,7 @@ import { defineSchema, open, t } from 'kalamdb'
 import { LIMIT, STARS_MIN, THREAD, sql } from '../questions.js'
 
 const SQL = sql('app.messages', (n) => `$${n}`)
-/** Rows of one insert of a bulk load: a transaction takes 16 MiB. */
+/** Rows of one insert of a bulk load: a transaction takes 16 MiB. All are issued before the first one is awaited. */
 const BULK_ROWS = 10_000
 
 const schema = () =>
@@ -45,10 +45,12 @@ class Database {
     return this.#db.tables.messages.insert(stored(row))
   }
 
-  async bulkLoad(rows) {
+  bulkLoad(rows) {
+    const inserts = []
     for (let at = 0; at < rows.length; at += BULK_ROWS) {
-      await this.#db.tables.messages.insert(rows.slice(at, at + BULK_ROWS).map(stored))
+      inserts.push(this.#db.tables.messages.insert(rows.slice(at, at + BULK_ROWS).map(stored)))
     }
+    return Promise.all(inserts)
   }
 
   persisted() {
