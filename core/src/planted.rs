@@ -51,11 +51,15 @@ pub enum Bug {
     RejectionNotListed,
     /// Index entries of changed rows stay.
     IndexEntryStays,
+    /// One of several changed rows is not noted for those who follow a device.
+    ChangeUnnoticed,
+    /// A device forgets which requests it has answered.
+    ReceiptForgotten,
 }
 
 impl Bug {
     /// Every fault that can be planted.
-    pub const ALL: [Bug; 23] = [
+    pub const ALL: [Bug; 25] = [
         Bug::BaseNotCompared,
         Bug::OwnDeviceTakenForAnother,
         Bug::LowerClockWins,
@@ -79,6 +83,8 @@ impl Bug {
         Bug::SentBeforePersisted,
         Bug::RejectionNotListed,
         Bug::IndexEntryStays,
+        Bug::ChangeUnnoticed,
+        Bug::ReceiptForgotten,
     ];
 }
 

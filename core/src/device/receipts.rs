@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::codec::{Reader, Writer};
 use crate::ids::MutationId;
 use crate::key::read_number;
+use crate::planted::{Bug, is_planted};
 use crate::store::{Direction, Partition, Snapshot, WriteBatch};
 use crate::{Result, keys};
 
@@ -61,6 +62,9 @@ impl Receipts {
     }
 
     pub fn get(&self, request: RequestId) -> Option<Receipt> {
+        if is_planted(Bug::ReceiptForgotten) {
+            return None;
+        }
         self.known.get(&request).copied()
     }
 

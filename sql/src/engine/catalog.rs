@@ -33,6 +33,16 @@ pub struct Current {
     pub cache: Option<Arc<TableCache>>,
 }
 
+impl Current {
+    /// The cache of a plan that was made with one.
+    ///
+    /// # Errors
+    /// Kind `internal` if there is none.
+    pub fn cache(&self) -> Result<&TableCache> {
+        self.cache.as_deref().ok_or_else(|| Error::internal("no_cache", "a plan reads a cache, and there is none"))
+    }
+}
+
 /// Holds the statement in work for catalog and functions.
 #[derive(Default)]
 pub struct Slot(Mutex<Option<Arc<Current>>>);
@@ -95,11 +105,12 @@ impl CatalogProvider for SpaceCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        Some(Arc::new(Namespace { current: self.0.get().ok()?, name: name.to_string() }))
+        Some(Arc::new(Namespace { slot: self.0.clone(), current: self.0.get().ok()?, name: name.to_string() }))
     }
 }
 
 struct Namespace {
+    slot: Arc<Slot>,
     current: Arc<Current>,
     name: String,
 }
@@ -133,6 +144,7 @@ impl Namespace {
             return Ok(Some(Arc::new(SystemView::new(table, self.current.clone()))));
         }
         let table = self.current.view.catalog().table_named(&self.name, name);
-        Ok(table.ok().map(|table| Arc::new(UserTable::new(table.clone(), self.current.clone())) as _))
+        let table = table.ok().map(|table| UserTable::new(table.clone(), self.current.clone(), self.slot.clone()));
+        Ok(table.map(|table| Arc::new(table) as _))
     }
 }

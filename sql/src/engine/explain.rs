@@ -3,8 +3,8 @@
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use kalamdb_core::{Now, Result, Value, View};
 
-use super::Engine;
 use super::errors::from_datafusion;
+use super::{Engine, columns_of};
 use crate::parse::{ExplainMode, Query};
 
 impl Engine {
@@ -29,7 +29,7 @@ impl Engine {
                 vec![row("logical plan", optimized.display_indent().to_string()), row("physical plan", shown)]
             }
             ExplainMode::Analyze => {
-                let (_, rows) = self.collect(&plan, physical.clone()).await?;
+                let (_, rows) = self.collect(columns_of(&plan, &physical), physical.clone()).await?;
                 let shown = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
                 vec![row("physical plan", shown), row("rows", rows.len().to_string())]
             }

@@ -5,6 +5,7 @@
 
 mod arrow;
 mod cache;
+mod cached_scan;
 mod catalog;
 mod errors;
 mod explain;
@@ -14,6 +15,7 @@ mod ipc;
 mod literals;
 mod order;
 mod origin;
+mod plans;
 mod scan;
 mod sequential;
 mod system;
@@ -44,12 +46,14 @@ use sqlparser::ast;
 use crate::backend::Backend;
 use crate::parse::{ExplainMode, Query};
 use crate::reader::{Answer, Pending, QueryEngine};
+use crate::result::ResultColumn;
 
 use arrow::{read_batch, result_columns, scalar};
 pub use cache::TableCache;
 use catalog::{CATALOG, Current, Slot, SpaceCatalogs};
 use errors::from_datafusion;
 pub use ipc::to_ipc;
+use plans::Plans;
 use types::is_kept_as_text;
 
 /// Most memory of one query, its result included.
@@ -63,6 +67,7 @@ pub struct Engine {
     state: SessionState,
     slot: Arc<Slot>,
     cache: Option<Arc<TableCache>>,
+    plans: Plans,
 }
 
 impl Engine {
@@ -96,7 +101,7 @@ impl Engine {
             .with_physical_optimizer_rules(physical_rules())
             .with_type_planner(Arc::new(types::SqlTypes))
             .build();
-        Ok(Engine { backend, state, slot, cache: None })
+        Ok(Engine { backend, state, slot, cache: None, plans: Plans::default() })
     }
 
     /// The engine, reading whole tables from `cache`, which must be told of every change of what views show.
@@ -113,7 +118,40 @@ impl Engine {
     async fn run(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
         let plan = self.plan(view, query, params, now).await?;
         let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        self.collect(&plan, physical).await
+        let columns = columns_of(&plan, &physical);
+        self.collect(columns, physical).await
+    }
+
+    /// As [`Engine::run`], for one of several queries that come again: `key` stands for the query and its parameters. A plan
+    /// that was made before is used again, if it can be.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and what `query` gives.
+    pub async fn repeat(
+        &mut self,
+        key: &[u8],
+        view: View,
+        query: impl FnOnce() -> Result<Query>,
+        params: &[Value],
+        now: Now,
+    ) -> Result<Answer> {
+        // What is kept depends on none of the rest.
+        self.begin(view.clone(), [false; 3], false, now);
+        if let Some((columns, plan)) = self.plans.find(key, &view)? {
+            return self.collect(columns, plan).await;
+        }
+        let query = query()?;
+        let plan = self.plan(view.clone(), &query, params, now).await?;
+        let physical = self.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
+        let columns = columns_of(&plan, &physical);
+        self.plans.keep(key, &view, &plan, &physical, &columns)?;
+        self.collect(columns, physical).await
+    }
+
+    /// From now on catalog and functions answer for this statement.
+    fn begin(&self, view: View, system_columns: [bool; 3], with_tombstones: bool, now: Now) {
+        let (backend, cache) = (self.backend.clone(), self.cache.clone());
+        self.slot.set(Current { view, backend, system_columns, with_tombstones, now, cache });
     }
 
     /// The logical plan of a query with its parameters filled in.
@@ -121,14 +159,7 @@ impl Engine {
         let mut ast = query.ast.clone();
         wildcard::hide_system_columns(&mut ast, view.catalog(), query.system_columns)?;
         order::complete(&mut ast, view.catalog(), &self.state);
-        self.slot.set(Current {
-            view,
-            backend: self.backend.clone(),
-            system_columns: query.system_columns,
-            with_tombstones: query.system_columns[1] && !query.live_only,
-            now,
-            cache: self.cache.clone(),
-        });
+        self.begin(view, query.system_columns, query.system_columns[1] && !query.live_only, now);
         self.state.execution_props_mut().query_execution_start_time = DateTime::from_timestamp_micros(now.micros());
         let statement = SqlStatement::Statement(Box::new(ast::Statement::Query(Box::new(ast))));
         let plan = self.state.statement_to_plan(statement).await.map_err(from_datafusion)?;
@@ -139,15 +170,11 @@ impl Engine {
         plan.with_param_values(ParamValues::List(values)).map_err(from_datafusion)
     }
 
-    /// The result of a physical plan for `logical`.
-    async fn collect(&self, logical: &LogicalPlan, plan: Arc<dyn ExecutionPlan>) -> Result<Answer> {
+    /// The result of a physical plan.
+    async fn collect(&self, columns: Vec<ResultColumn>, plan: Arc<dyn ExecutionPlan>) -> Result<Answer> {
         let context = self.state.task_ctx();
         let result = MemoryConsumer::new("result").register(context.memory_pool());
         let mut stream = execute_stream(plan, context.clone()).map_err(from_datafusion)?;
-        let mut columns = result_columns(&stream.schema());
-        for (at, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.ty == Type::Text) {
-            column.ty = origin::stored_type(logical, at).filter(|ty| is_kept_as_text(*ty)).unwrap_or(Type::Text);
-        }
         let mut rows = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(from_datafusion)?;
@@ -181,6 +208,15 @@ impl QueryEngine for Engine {
     }
 }
 
+/// The columns of a result.
+fn columns_of(logical: &LogicalPlan, plan: &Arc<dyn ExecutionPlan>) -> Vec<ResultColumn> {
+    let mut columns = result_columns(&plan.schema());
+    for (at, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.ty == Type::Text) {
+        column.ty = origin::stored_type(logical, at).filter(|ty| is_kept_as_text(*ty)).unwrap_or(Type::Text);
+    }
+    columns
+}
+
 /// DataFusion's own rules but one, and one partition at the end.
 ///
 /// The logical plan reads no column in vain already, and swapping projections in the physical plan fails for some
@@ -203,6 +239,11 @@ fn config() -> SessionConfig {
     options.sql_parser.enable_ident_normalization = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.collect_statistics = false;
+    // No scan takes part in them, and a plan with them serves only once.
+    options.optimizer.enable_dynamic_filter_pushdown = false;
+    options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+    options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     config
 }
 

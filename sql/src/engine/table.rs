@@ -7,25 +7,19 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Result as DfResult};
-use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::ExecutionPlan;
 use kalamdb_core::catalog::{SYSTEM_COLUMNS, Table};
-use kalamdb_core::expr::Expr as CoreExpr;
 use kalamdb_core::rules::read_type;
-use kalamdb_core::store::KeyRange;
 use kalamdb_core::{ColumnId, Type};
 
-use super::cache::TableCache;
-use super::catalog::Current;
+use super::cached_scan::CachedScan;
+use super::catalog::{Current, Slot};
 use super::errors::to_datafusion;
 use super::filter::Pushdown;
-use super::scan::{TableScan, key_order};
+use super::scan::TableScan;
 use super::types::arrow_field;
 use crate::expr::{SYSTEM_TYPES, system_place};
-use crate::scan::{Access, access};
 
 /// A field of the table's schema.
 #[derive(Clone, Debug)]
@@ -64,14 +58,15 @@ impl FieldSource {
 pub struct UserTable {
     table: Arc<Table>,
     current: Arc<Current>,
+    slot: Arc<Slot>,
     fields: Vec<TableField>,
     schema: SchemaRef,
     constraints: Constraints,
 }
 
 impl UserTable {
-    /// The table in the statement in work.
-    pub fn new(table: Arc<Table>, current: Arc<Current>) -> UserTable {
+    /// The table in the statement in work, which is `current` and in the slot.
+    pub fn new(table: Arc<Table>, current: Arc<Current>, slot: Arc<Slot>) -> UserTable {
         let mut fields: Vec<TableField> = Vec::new();
         let mut arrow = Vec::new();
         for column in table.live_columns() {
@@ -88,38 +83,13 @@ impl UserTable {
         let place = |id: &ColumnId| fields.iter().position(|field| field.source == FieldSource::Column(*id));
         let key: Vec<usize> = table.primary_key.iter().filter_map(place).collect();
         let constraints = Constraints::new_unverified(vec![Constraint::PrimaryKey(key)]);
-        UserTable { table, current, fields, schema: Arc::new(Schema::new(arrow)), constraints }
+        UserTable { table, current, slot, fields, schema: Arc::new(Schema::new(arrow)), constraints }
     }
 
-    /// The cache, if it can answer: it holds live rows, and none of an open transaction.
-    fn cache(&self) -> Option<&TableCache> {
+    /// Whether the cache can answer: it holds live rows, and none of an open transaction.
+    fn is_cached(&self) -> bool {
         let Current { view, with_tombstones, cache, .. } = &*self.current;
-        cache.as_deref().filter(|_| !with_tombstones && !view.has_writes(self.table.id))
-    }
-
-    /// A plan over batches that hold all rows for which the conditions are true, and others.
-    fn scan_cached(
-        &self,
-        cache: &TableCache,
-        wanted: &[usize],
-        schema: SchemaRef,
-        conditions: &[CoreExpr],
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let view = &self.current.view;
-        let ranges = match access(view, &self.table, conditions, false).map_err(to_datafusion)? {
-            Access::Key(ranges) => ranges,
-            Access::Index(..) => vec![KeyRange::all()],
-        };
-        let fields: Vec<TableField> = wanted.iter().filter_map(|at| self.fields.get(*at)).cloned().collect();
-        let sources: Vec<FieldSource> = fields.iter().map(|field| field.source).collect();
-        let batches = cache.batches(view, &self.table, &ranges, &sources).map_err(to_datafusion)?;
-        // The batches carry other metadata in their schema.
-        let batches = batches.into_iter().map(|batch| batch.with_schema(schema.clone()));
-        let batches = batches.collect::<Result<Vec<_>, _>>()?;
-        let order = LexOrdering::new(key_order(&self.table, &fields));
-        let source = MemorySourceConfig::try_new(&[batches], schema, None)?;
-        let source = source.try_with_sort_information(order.into_iter().collect())?;
-        Ok(DataSourceExec::from_data_source(source))
+        cache.is_some() && !with_tombstones && !view.has_writes(self.table.id)
     }
 
     fn pushdown(&self) -> Pushdown<'_> {
@@ -150,7 +120,7 @@ impl TableProvider for UserTable {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let pushdown = self.pushdown();
         let support = |filter: &&Expr| match pushdown.translate(filter) {
-            Some(_) if self.cache().is_some() => TableProviderFilterPushDown::Inexact,
+            Some(_) if self.is_cached() => TableProviderFilterPushDown::Inexact,
             Some(_) => TableProviderFilterPushDown::Exact,
             None => TableProviderFilterPushDown::Unsupported,
         };
@@ -171,10 +141,11 @@ impl TableProvider for UserTable {
         let all: Vec<usize> = (0..self.fields.len()).collect();
         let wanted = projection.unwrap_or(&all);
         let schema = Arc::new(self.schema.project(wanted)?);
-        if let Some(cache) = self.cache() {
-            return self.scan_cached(cache, wanted, schema, &conditions);
-        }
         let fields = wanted.iter().filter_map(|at| self.fields.get(*at)).cloned().collect();
+        if self.is_cached() {
+            let scan = CachedScan::new(self.slot.clone(), self.table.clone(), schema, fields, conditions);
+            return Ok(Arc::new(scan.map_err(to_datafusion)?));
+        }
         let shown: Vec<String> = filters.iter().map(ToString::to_string).collect();
         let scan = TableScan::new(
             self.current.view.clone(),

@@ -49,6 +49,16 @@ impl Request<'_> {
         ship(&mut out)?;
         Ok(out.into_vec())
     }
+
+    /// Equal for requests that are planned alike in one catalog, unless they name functions of statement or session.
+    #[cfg(feature = "datafusion")]
+    pub fn key(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.text(&self.sql);
+        out.u8(self.live_only.into());
+        write_row(&self.params, &mut out);
+        out.into_vec()
+    }
 }
 
 #[cfg(feature = "datafusion")]

@@ -57,11 +57,12 @@ impl Responder {
             self.cache.forget(table, &shipped);
         }
         input.finish()?;
-        let query = Query { live_only: request.live_only, ..query_of(&request.sql)? };
+        let query = || Ok(Query { live_only: request.live_only, ..query_of(&request.sql)? });
         self.backend.visit(&request)?;
         match request.mode {
-            None => self.engine.query(view, &query, &request.params, request.now).await,
+            None => self.engine.repeat(&request.key(), view, query, &request.params, request.now).await,
             Some(mode) => {
+                let query = query()?;
                 let rows = self.engine.explain(view, &query, mode, &request.params, request.now).await?;
                 let column = |name: &str| ResultColumn::new(name, Type::Text);
                 Ok((vec![column("plan_type"), column("plan")], rows))

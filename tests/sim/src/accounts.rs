@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kalamdb_core::codec::Writer;
+use kalamdb_core::device::RequestId;
 use kalamdb_core::hlc::CLOCK_AHEAD_MAX_MS;
 use kalamdb_core::log::{LogEntry, Verdict};
 use kalamdb_core::mutation::{Assignment, Mutation, Op, OpKind};
@@ -83,6 +84,8 @@ pub struct Accounts {
     pub sent: BTreeMap<DeviceId, MutationId>,
     /// Decided writes: refused or not, by (slot, clock).
     pub decided: BTreeMap<WriteId, bool>,
+    /// Requests that were answered, with their transactions, by slot.
+    pub requests: BTreeMap<usize, Vec<(RequestId, MutationId)>>,
     /// Positions that devices have reached and reported as durable.
     pub reached: BTreeMap<usize, (Position, Seq)>,
     /// The position that each device last showed, since it started.

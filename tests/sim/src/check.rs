@@ -13,11 +13,11 @@ impl World {
     /// A device's copy: whole transactions, indexes that agree, and, with nothing of its own waiting, the oracle's state
     /// at its position.
     pub fn check_device(&mut self, at: usize) -> Result<Vec<Violation>> {
+        let mut violations = self.check_follower(at)?;
         let Some(slot) = self.devices.get(at) else { return Ok(Vec::new()) };
         let Some(running) = &slot.running else { return Ok(Vec::new()) };
         let view = running.core.view()?;
         let seen = read_all(&view)?;
-        let mut violations = Vec::new();
         if let Some(torn) = torn_pair(&seen) {
             violations.push(format!("G3: device {at} shows part of a transaction: {torn}"));
         }

@@ -204,7 +204,8 @@ impl World {
         for entry in running.core.sendable(MutationId(0), usize::MAX)? {
             kept.insert(ticket(&entry.mutation()?));
         }
-        let mut violations = Vec::new();
+        self.forget_requests(at, status.last_mutation);
+        let mut violations = self.check_receipts(at)?;
         let is_restored = !self.accounts.reached.contains_key(&at);
         if let Some((position, seq)) = self.accounts.reached.get(&at)
             && position.epoch == status.position.epoch

@@ -3,6 +3,7 @@
 mod accounts;
 mod check;
 mod faults;
+mod follower;
 mod oracle;
 mod parallel;
 mod reader;

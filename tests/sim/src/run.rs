@@ -1,9 +1,10 @@
 //! Carrying out events.
 
+use kalamdb_core::device::RequestId;
 use kalamdb_core::mutation::Mutation;
 use kalamdb_core::server::{Server, TidyLimits};
 use kalamdb_core::store::{Store, WriteBatch};
-use kalamdb_core::{MutationId, Position, Result, SpaceId, UserId};
+use kalamdb_core::{Entropy, MutationId, Position, Result, SpaceId, UserId};
 use kalamdb_sync::client::{Input as DeviceInput, Output as DeviceOutput};
 use kalamdb_sync::config::TIMER_MAX_MS;
 use kalamdb_sync::server::{Identity, Input as ServerInput, Output as ServerOutput, ServerSession};
@@ -100,7 +101,24 @@ impl World {
             let mut tx = core.begin(now)?;
             self.accounts.refused_locally += workload::fill(&mut tx, &dice)?;
             let wanted = crate::reader::read_all(tx.view())?;
+            let request = RequestId { id: dice.random(), statement: 0 };
+            tx.answer(request, tx.ops().len() as u64);
             let committed = core.commit(tx, now)?;
+            if let Some(id) = committed.mutation {
+                self.note_request(at, request, id);
+                if dice.percent(20) {
+                    let mut again = core.begin(now)?;
+                    workload::fill(&mut again, &dice)?;
+                    again.answer(request, 0);
+                    let again = core.commit(again, now)?;
+                    if again.mutation != Some(id) {
+                        return Ok(vec![format!(
+                            "device {at} carried out a request twice, as {id} and {:?}",
+                            again.mutation
+                        )]);
+                    }
+                }
+            }
             let found = crate::reader::read_all(&core.view()?)?;
             if let Some(difference) = crate::reader::difference(&found, &wanted) {
                 return Ok(vec![format!("G1: device {at} does not read its own write: {difference}")]);
@@ -115,7 +133,9 @@ impl World {
             }
         }
         self.plan_persist_device(at);
-        self.feed_device(at, DeviceInput::Wake)
+        let mut violations = self.check_follower(at)?;
+        violations.extend(self.feed_device(at, DeviceInput::Wake)?);
+        Ok(violations)
     }
 
     /// A random transaction of the server itself, as over HTTP.

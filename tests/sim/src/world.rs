@@ -12,6 +12,7 @@ use kalamdb_sync::client::ClientSession;
 use kalamdb_sync::server::ServerSession;
 
 use crate::accounts::Accounts;
+use crate::follower::Follower;
 use crate::rng::Dice;
 use crate::schema;
 
@@ -77,6 +78,7 @@ pub struct RunningDevice {
     pub store: Arc<FaultyStore>,
     pub core: Arc<Device>,
     pub session: ClientSession,
+    pub follower: Option<Follower>,
 }
 
 /// A device over all its restarts.
@@ -237,7 +239,7 @@ impl World {
         let store = Arc::new(FaultyStore::new(slot.disk.clone(), None));
         let core = Arc::new(Device::open(store.clone(), entropy.clone())?);
         let session = ClientSession::new(core.clone(), entropy);
-        slot.running = Some(RunningDevice { store, core, session });
+        slot.running = Some(RunningDevice { store, core, session, follower: None });
         slot.connection = None;
         slot.persist_planned = false;
         Ok(())
