@@ -19,6 +19,9 @@ pub const LOG: &str = "log";
 /// The key of the only record of [`HEAD`].
 const HEAD_KEY: &str = "head";
 
+/// The code of the error for a database of a newer version.
+pub const NEWER_VERSION: &str = "newer_version";
+
 #[wasm_bindgen]
 extern "C" {
     /// web-sys knows the durability of a transaction only as an unstable feature.
@@ -44,7 +47,8 @@ impl Database {
     ///
     /// # Errors
     /// Kind `closed` with code `no_indexeddb` where there is no IndexedDB, as in some private windows; `retry` if
-    /// another tab holds an older layout open; `invalid` if the layout is newer; `quota` if there is no room.
+    /// another tab holds an older layout open; `invalid` if the layout is newer or the name is taken by something else;
+    /// `quota` if there is no room.
     pub async fn open(name: &str, gone: impl FnOnce(Error) + 'static) -> Result<Database> {
         let request = factory()?.open_with_u32(name, VERSION).map_err(|error| no_indexeddb(&error))?;
         let upgraded = Closure::once_into_js({
@@ -58,8 +62,18 @@ impl Database {
             }
         });
         request.set_onupgradeneeded(Some(upgraded.unchecked_ref()));
-        let opened = wait_open(&request, name).await?;
+        let opened = match wait_open(&request, name).await {
+            Err(error) if error.code() == NEWER_VERSION && !is_newer_layout(name).await => {
+                return Err(not_kalamdb(name));
+            }
+            opened => opened?,
+        };
         let database = Database { inner: opened.unchecked_into() };
+        let stores = database.inner.object_store_names();
+        if ![HEAD, PAGES, LOG].into_iter().all(|store| stores.contains(store)) {
+            database.close();
+            return Err(not_kalamdb(name));
+        }
         database.watch(gone);
         Ok(database)
     }
@@ -238,6 +252,25 @@ fn request_error(request: &IdbRequest) -> Error {
     }
 }
 
+/// Whether the database `name`, whose version is higher than this one's, is KalamDB's: every layout has the object store
+/// [`HEAD`]. One that cannot be looked into is taken for one.
+async fn is_newer_layout(name: &str) -> bool {
+    let Ok(request) = factory().and_then(|factory| factory.open(name).map_err(|error| failed(&error))) else {
+        return true;
+    };
+    // It has been deleted meanwhile: it is not made anew.
+    let upgraded = Closure::once_into_js({
+        let request = request.clone();
+        move || request.transaction().map_or(Ok(()), |transaction| transaction.abort())
+    });
+    request.set_onupgradeneeded(Some(upgraded.unchecked_ref()));
+    let Ok(opened) = wait_open(&request, name).await else { return true };
+    let database: IdbDatabase = opened.unchecked_into();
+    let is_ours = database.object_store_names().contains(HEAD);
+    database.close();
+    is_ours
+}
+
 /// Removes the database `name` with everything in it; nothing happens if there is none. Whoever has it open is told
 /// and loses it.
 ///
@@ -282,6 +315,13 @@ pub fn superseded() -> Error {
     Error::closed("superseded", "another tab has taken the database over: open it again, or use it there")
 }
 
+/// IndexedDB has a database of this name that another library or the page itself has made.
+fn not_kalamdb(name: &str) -> Error {
+    let message =
+        format!("IndexedDB has a database `{name}` that is not KalamDB's: open the database under another name");
+    Error::invalid("not_kalamdb", message)
+}
+
 fn failed(error: &JsValue) -> Error {
     match error.dyn_ref::<DomException>() {
         Some(error) => exception(error),
@@ -298,7 +338,7 @@ fn exception(error: &DomException) -> Error {
         ),
         "ConstraintError" => superseded(),
         "VersionError" => Error::invalid(
-            "newer_version",
+            NEWER_VERSION,
             "the database was made by a newer version of KalamDB: reload the page to get that",
         ),
         "InvalidStateError" | "AbortError" => storage_gone(),

@@ -37,7 +37,8 @@ impl Layout {
     }
 }
 
-/// Reads everything and takes the next number of the log, so that an earlier owner can write nothing any more.
+/// Reads everything and takes the next number of the log, so that an earlier owner can write nothing any more. What is
+/// refused stays as it is.
 ///
 /// # Errors
 /// Kind `corrupt` if something stored is damaged or missing, `quota` if there is no room for a number.
@@ -50,7 +51,7 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
         transaction.keys(LOG)?,
         transaction.values(LOG)?,
     ];
-    // One transaction sees one state, and it stays open while its answers are taken.
+    // One transaction sees one state, and it stays open while its answers are taken and read.
     let mut answers = Vec::with_capacity(requests.len());
     for request in &requests {
         answers.push(wait(request).await?);
@@ -63,10 +64,6 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
         layout.log_first = input.varint()?;
         input.finish()?;
     }
-    transaction.add_log(layout.log_next, &record::encode(&[])[0])?;
-    transaction.commit().await?;
-    layout.log_next += 1;
-
     let mut image = Image::default();
     let page_keys = numbers(&answers[1]);
     let values = Array::from(&answers[2]);
@@ -75,6 +72,10 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
     let values = Array::from(&answers[4]);
     let log = log_keys.into_iter().zip(values.iter());
     read_log(log, &mut layout, &mut image)?;
+
+    transaction.add_log(layout.log_next, &record::encode(&[])[0])?;
+    transaction.commit().await?;
+    layout.log_next += 1;
     Ok((image, layout))
 }
 

@@ -172,25 +172,33 @@ impl IndexedDbStore {
 }
 
 impl Shared {
-    /// Waits for work. `wants_image` is asked, with the bytes to write: as long as the writer holds an image, changes have to
-    /// copy what they touch.
-    pub async fn work(&self, wants_image: impl Fn(u64) -> bool) -> Work {
+    /// Resolves once there is work; whether that took a while.
+    pub async fn arrived(&self) -> bool {
+        let mut has_waited = false;
         poll_fn(|cx| {
             let mut state = self.state.lock();
-            if !state.waiting.is_empty() && state.failed.is_none() {
-                let bytes = std::mem::take(&mut state.waiting_bytes) as u64;
-                state.is_urgent = false;
-                let batches = std::mem::take(&mut state.waiting);
-                let image = wants_image(bytes).then(|| state.image.clone());
-                return Poll::Ready(Work::Write(batches, state.last, image));
+            if !state.waiting.is_empty() || state.is_closed || state.failed.is_some() {
+                return Poll::Ready(has_waited);
             }
-            if state.is_closed || state.failed.is_some() {
-                return Poll::Ready(Work::End);
-            }
+            has_waited = true;
             state.writer = Some(cx.waker().clone());
             Poll::Pending
         })
         .await
+    }
+
+    /// The work that there is. `wants_image` is asked, with the bytes to write: as long as the writer holds an image,
+    /// changes have to copy what they touch.
+    pub fn take(&self, wants_image: impl Fn(u64) -> bool) -> Work {
+        let mut state = self.state.lock();
+        if state.waiting.is_empty() || state.failed.is_some() {
+            return Work::End;
+        }
+        let bytes = std::mem::take(&mut state.waiting_bytes) as u64;
+        state.is_urgent = false;
+        let batches = std::mem::take(&mut state.waiting);
+        let image = wants_image(bytes).then(|| state.image.clone());
+        Work::Write(batches, state.last, image)
     }
 
     /// Resolves with `pause`, or as soon as somebody cannot wait.

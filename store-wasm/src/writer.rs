@@ -36,7 +36,12 @@ impl Writer {
 
     /// Writes until the store is closed or writing fails.
     pub async fn run(mut self) {
-        while let Work::Write(batches, commit, image) = self.shared.work(|bytes| self.is_long_with(bytes)).await {
+        loop {
+            if self.shared.arrived().await {
+                // Whoever committed is answered first: beginning a transaction takes as long as a small commit.
+                idb::pause(0).await;
+            }
+            let Work::Write(batches, commit, image) = self.shared.take(|bytes| self.is_long_with(bytes)) else { break };
             let pause = idb::pause(PACE_MILLIS);
             if let Err(error) = self.append(&batches).await {
                 self.shared.fail(error);

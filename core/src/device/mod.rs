@@ -124,14 +124,9 @@ impl Device {
         };
         let snapshot = store.snapshot()?;
         let progress = Progress::load(&*snapshot)?;
-        let mut waiting = 0;
-        let mut last = identity.last;
-        outbox::visit(&*snapshot, MutationId(0), |entry| {
-            waiting += 1;
-            last = last.max(entry.id);
-            Ok(true)
-        })?;
-        if last != identity.last {
+        // Entries are checked when they are read: there may be many, and an application waits.
+        let (waiting, last) = outbox::extent(&*snapshot)?;
+        if last > identity.last {
             return Err(Error::corrupt(
                 "broken_outbox",
                 "the outbox holds entries that the device record does not know",

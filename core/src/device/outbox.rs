@@ -67,6 +67,17 @@ pub(crate) fn get(snapshot: &dyn Snapshot, id: MutationId) -> Result<Option<Outb
     bytes.map(|bytes| OutboxEntry::read(id, &bytes)).transpose()
 }
 
+/// How many entries there are, and the number of the last one; 0 if there is none.
+pub(crate) fn extent(snapshot: &dyn Snapshot) -> Result<(u64, MutationId)> {
+    let mut cursor = snapshot.scan(Partition::Outbox, keys::outbox_from(MutationId(0)), Direction::Forward)?;
+    let (mut count, mut last) = (0, MutationId(0));
+    while cursor.advance()? {
+        count += 1;
+        last = keys::read_outbox(cursor.key())?;
+    }
+    Ok((count, last))
+}
+
 /// Calls `visit` with the entries from `from` on, in order, until it answers `false`.
 pub(crate) fn visit(
     snapshot: &dyn Snapshot,
