@@ -7,7 +7,7 @@ import { pass, passOfBatches, timed, median } from './timing.js'
 const POINT_READS = 1_000
 /** Small writes take about this long at most in a pass; SAMPLE is the part of them that tells how many fit. */
 const WRITES_MS_MAX = 10_000
-const SAMPLE = 1 / 10
+const SAMPLE = 1 / 20
 /** Changes that a live query sees in a pass, and how many of them are averaged before the median is taken. */
 const LIVE_CHANGES = 60
 const LIVE_GROUP = 10
@@ -43,20 +43,28 @@ async function checked(database, rows) {
 
 /**
  * Small writes until the last one is persisted. An engine too slow for all of them makes those that fit in the time: the time
- * of the writes is scaled then, that of the last step is not. The first pass makes a part of them, and goes on if all fit.
+ * of the writes is scaled then, that of the last step is not. The first pass samples twice, once to warm up, and goes on
+ * if all fit.
  */
 function writes(engine, world, measure, write) {
   return fresh(engine, 'writes', async (database) => {
     const all = world.rows.slice(0, world.writes)
-    let runs = engine.fitting.get(measure) ?? Math.ceil(all.length * SAMPLE)
-    let { ms: writing } = await timed(() => write(database, all.slice(0, runs)))
-    if (!engine.fitting.has(measure)) {
-      const fitting = Math.min(all.length, Math.floor((WRITES_MS_MAX * runs) / writing))
-      engine.fitting.set(measure, fitting)
-      if (fitting === all.length) {
-        writing += (await timed(() => write(database, all.slice(runs)))).ms
-        runs = all.length
-      }
+    let [runs, writing] = [0, 0]
+    const more = async (count) => {
+      const rows = all.slice(runs, runs + count)
+      const { ms } = await timed(() => write(database, rows))
+      runs += rows.length
+      writing += ms
+      return ms
+    }
+    const fitting = engine.fitting.get(measure)
+    if (fitting !== undefined) await more(fitting)
+    else {
+      const sample = Math.ceil(all.length * SAMPLE)
+      await more(sample)
+      const fits = Math.min(all.length, Math.floor((WRITES_MS_MAX * sample) / (await more(sample))))
+      if (fits === all.length) await more(all.length)
+      engine.fitting.set(measure, fits)
     }
     const { ms: persisting } = await timed(() => database.persisted())
     await checked(database, all.slice(0, runs))

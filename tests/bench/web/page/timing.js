@@ -5,7 +5,7 @@ export const BATCH = 25
 /** Runs of a query in one pass, unless they take longer than the time below. */
 const RUNS_MAX = 40
 const RUNS_MIN = 3
-const PASS_MS_MAX = 3_000
+const PASS_MS_MAX = 1_500
 
 /** The middle of some numbers. */
 export function median(numbers) {
