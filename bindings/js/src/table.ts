@@ -90,10 +90,10 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   async update(key: Key<C>, changes: UpdateRow<C>): Promise<Write> {
     const given = this.#given(changes as Record<string, unknown>)
     const values = this.#key(key)
-    if (given.length === 0) throw this.#invalid('nothing_to_change', 'update was given no column')
-    const set = given.map(([column], at) => `${quote(column)} = $${values.length + at + 1}`).join(', ')
+    if (given.columns.length === 0) throw this.#invalid('nothing_to_change', 'update was given no column')
+    const set = given.columns.map((column, at) => `${quote(column)} = $${values.length + at + 1}`).join(', ')
     const text = `UPDATE ${this.#name} SET ${set} WHERE ${this.#where}`
-    return (await this.#runner.one({ text, values: [...values, ...given.map(([, value]) => value)] })).write
+    return (await this.#runner.one({ text, values: [...values, ...given.values] })).write
   }
 
   /** Deletes the row with this key. `affected` is 0 if there is none. */
@@ -112,38 +112,39 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   async add(key: Key<C>, deltas: CounterDeltas<C>): Promise<Write> {
     const given = this.#given(deltas as Record<string, unknown>)
     const values = this.#key(key)
-    if (given.length === 0) throw this.#invalid('nothing_to_change', 'add was given no counter')
-    for (const [column, delta] of given) {
+    if (given.columns.length === 0) throw this.#invalid('nothing_to_change', 'add was given no counter')
+    for (const [at, column] of given.columns.entries()) {
+      const delta = given.values[at]
       if (this.#spec.columns.get(column)?.type !== 'COUNTER')
         throw this.#invalid('wrong_type', `\`${column}\` is no COUNTER: use update`)
       if (typeof delta !== 'bigint' && !Number.isSafeInteger(delta))
         throw this.#invalid('bad_parameter', `what is added to \`${column}\` is not an integer`)
     }
-    const set = given
-      .map(([column], at) => `${quote(column)} = ${quote(column)} + $${values.length + at + 1}`)
+    const set = given.columns
+      .map((column, at) => `${quote(column)} = ${quote(column)} + $${values.length + at + 1}`)
       .join(', ')
     const text = `UPDATE ${this.#name} SET ${set} WHERE ${this.#where}`
-    return (await this.#runner.one({ text, values: [...values, ...given.map(([, delta]) => delta)] })).write
+    return (await this.#runner.one({ text, values: [...values, ...given.values] })).write
   }
 
   /** INSERTs for rows in order. Their sizes are powers of two, so that few texts serve all. */
   #inserts(rows: readonly Record<string, unknown>[]): Statement[] {
     const statements: Statement[] = []
     let at = 0
-    const given = rows.map((row) => this.#given(row))
-    while (at < given.length) {
-      const columns = (given[at] ?? []).map(([column]) => column)
+    let columns: readonly string[] = []
+    const given = rows.map((row) => {
+      const { columns: named, values } = this.#given(row, columns)
+      columns = named
+      return { columns, values }
+    })
+    for (let first = given[0]; first !== undefined; first = given[at]) {
+      const { columns } = first
       const most = Math.min(INSERT_ROWS_MAX, Math.max(1, Math.floor(PARAMETERS_MAX / Math.max(1, columns.length))))
       let alike = 1
-      while (alike < most && at + alike < given.length && sameColumns(columns, given[at + alike] ?? [])) alike++
+      while (alike < most && given[at + alike]?.columns === columns) alike++
       const count = 2 ** Math.floor(Math.log2(alike))
-      statements.push(
-        this.#insert(
-          columns,
-          given.slice(at, at + count).flatMap((row) => row.map(([, value]) => value)),
-          count
-        )
-      )
+      const values = given.slice(at, at + count).flatMap((row) => row.values)
+      statements.push(this.#insert(columns, values, count))
       at += count
     }
     return statements
@@ -156,24 +157,31 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
     return { text, values }
   }
 
-  /** The columns that are given, in the order of the schema, so that equal shapes have equal texts. */
-  #given(row: Record<string, unknown>): [string, unknown][] {
+  /**
+   * What a row gives, in the order of the schema, so that equal shapes have equal texts. Its columns are `like` itself if they
+   * are the same.
+   */
+  #given(row: Record<string, unknown>, like: readonly string[] = []): Given {
     if (typeof row !== 'object' || row === null || Array.isArray(row))
       throw this.#invalid('bad_row', 'a row is an object with the names of columns')
-    const given: [string, unknown][] = []
+    const columns: string[] = []
+    const values: unknown[] = []
     let known = 0
+    let isLike = true
     for (const [column, spec] of this.#spec.columns) {
       if (!Object.hasOwn(row, column)) continue
       known++
       const value = row[column]
-      if (value !== undefined)
-        given.push([column, spec.type === 'JSON' && value !== null ? jsonText(value, given.length + 1) : value])
+      if (value === undefined) continue
+      isLike &&= like[columns.length] === column
+      columns.push(column)
+      values.push(spec.type === 'JSON' && value !== null ? jsonText(value, columns.length) : value)
     }
     if (known < Object.keys(row).length) {
       const unknown = Object.keys(row).find((column) => !this.#spec.columns.has(column))
       throw this.#invalid('unknown_column', `there is no column \`${unknown}\` in the schema`)
     }
-    return given
+    return { columns: isLike && columns.length === like.length ? like : columns, values }
   }
 
   #key(key: unknown): unknown[] {
@@ -200,6 +208,8 @@ function isByName(key: unknown): key is Record<string, unknown> {
   )
 }
 
-function sameColumns(columns: readonly string[], row: readonly [string, unknown][]): boolean {
-  return columns.length === row.length && columns.every((column, at) => column === row[at]?.[0])
+/** Columns and their values. */
+interface Given {
+  readonly columns: readonly string[]
+  readonly values: readonly unknown[]
 }

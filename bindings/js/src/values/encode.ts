@@ -49,7 +49,7 @@ export class ParameterWriter {
       case 'string':
         return this.#text(value, position)
       case 'number':
-        return Number.isSafeInteger(value) ? this.#int64(3, BigInt(value)) : this.#double(value)
+        return Number.isSafeInteger(value) ? this.#integer(3, value) : this.#double(value)
       case 'boolean':
         return this.#byte(value ? 2 : 1)
       case 'bigint':
@@ -70,7 +70,8 @@ export class ParameterWriter {
       const time = value.getTime()
       if (Number.isNaN(time))
         throw bad(position, 'is a Date that is no time: it was made from text that does not parse')
-      return this.#int64(7, BigInt(time) * 1000n)
+      const micros = time * 1000
+      return Number.isSafeInteger(micros) ? this.#integer(7, micros) : this.#int64(7, BigInt(time) * 1000n)
     }
     if (value instanceof ArrayBuffer) return this.#blob(new Uint8Array(value))
     if (ArrayBuffer.isView(value)) return this.#blob(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
@@ -78,22 +79,33 @@ export class ParameterWriter {
   }
 
   #text(text: string, position: number): void {
+    if (text.length < 128 && this.#ascii(text)) return
     if (!isWellFormed(text)) throw bad(position, 'is text with half of a surrogate pair, which UTF-8 cannot hold')
     // Three bytes per UTF-16 unit are enough; the length before them is written once it is known.
     const most = text.length * 3
     this.#reserve(1 + 5 + most)
     this.#bytes[this.#length++] = 5
-    if (most < 128) {
-      const { written } = utf8.encodeInto(text, this.#bytes.subarray(this.#length + 1))
-      this.#bytes[this.#length] = written
-      this.#length += 1 + written
-      return
-    }
     const { written } = utf8.encodeInto(text, this.#bytes.subarray(this.#length + 5))
     const from = this.#length + 5
     this.#varint(written)
     this.#bytes.copyWithin(this.#length, from, from + written)
     this.#length += written
+  }
+
+  /** Writes a short text of ASCII, for which a call of the browser takes longer than its characters; if it is one. */
+  #ascii(text: string): boolean {
+    this.#reserve(2 + text.length)
+    const bytes = this.#bytes
+    let at = this.#length
+    bytes[at++] = 5
+    bytes[at++] = text.length
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      if (code >= 0x80) return false
+      bytes[at++] = code
+    }
+    this.#length = at
+    return true
   }
 
   #blob(bytes: Uint8Array): void {
@@ -107,6 +119,16 @@ export class ParameterWriter {
   #byte(kind: number): void {
     this.#reserve(1)
     this.#bytes[this.#length++] = kind
+  }
+
+  /** As {@link ParameterWriter.#int64}, without making a bigint. */
+  #integer(kind: number, value: number): void {
+    this.#reserve(9)
+    this.#bytes[this.#length] = kind
+    const high = Math.floor(value / 0x1_0000_0000)
+    this.#view.setUint32(this.#length + 1, value - high * 0x1_0000_0000, true)
+    this.#view.setInt32(this.#length + 5, high, true)
+    this.#length += 9
   }
 
   #int64(kind: number, value: bigint): void {
