@@ -1,14 +1,15 @@
 /**
  * KalamDB in the browser: a database that applications carry along.
  *
- * {@link open} gives a {@link Database}. {@link Query} is a statement, {@link Result} what it gave, {@link LiveQuery} rows that
- * are kept up to date, {@link Sync} the connection to the server, {@link KalamError} what goes wrong. {@link defineSchema} types
- * all of it.
+ * {@link open} gives a {@link Database}, and {@link deleteDatabase} removes one that does not open. {@link Query} is a statement,
+ * {@link Result} what it gave, {@link LiveQuery} rows that are kept up to date, {@link Sync} the connection to the server,
+ * {@link KalamError} what goes wrong. {@link defineSchema} types all of it.
  *
  * @module
  */
 export type { Events } from './client/events.js'
 export { Database, type SignOutOptions, type Tabs } from './database.js'
+export { deleteDatabase } from './delete.js'
 export type { Durability, ModuleInfo, SyncState } from './engine.js'
 export {
   type ErrorKind,

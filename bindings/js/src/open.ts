@@ -124,7 +124,8 @@ function check<T extends Tables, S extends Timestamps>(
   }
 }
 
-function checkName(name: unknown): void {
+/** @internal */
+export function checkName(name: unknown): void {
   if (typeof name !== 'string') throw bad('bad_name', "a database needs a name: open({ name: 'notes' })")
   if (name === '') throw bad('bad_name', 'the name of a database is not empty')
   if (name.length > NAME_CHARACTERS_MAX)

@@ -22,23 +22,25 @@ async function open(name = 'storage'): Promise<Tab> {
   return tab
 }
 
-describe('a database that others hold', () => {
-  /** Makes IndexedDB's database as another version, or holds a connection that does not let go. */
-  const hold = (tab: Tab, version: number, name = 'storage'): Promise<void> =>
-    tab.run(
-      ({ kept }, of) =>
-        new Promise<void>((resolve, reject) => {
-          const request = indexedDB.open(of.name, of.version)
-          request.onsuccess = () => {
-            // It is asked to let go and does not.
-            kept.held = request.result
-            resolve()
-          }
-          request.onerror = () => reject(request.error as Error)
-        }),
-      { version, name }
-    )
+/** Makes IndexedDB's database as another version, or holds a connection that does not let go. */
+const hold = (tab: Tab, version: number, name = 'storage'): Promise<void> =>
+  tab.run(
+    ({ kept }, of) =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.open(of.name, of.version)
+        request.onsuccess = () => {
+          // It is asked to let go and does not.
+          kept.held = request.result
+          resolve()
+        }
+        request.onerror = () => reject(request.error as Error)
+      }),
+    { version, name }
+  )
 
+const remove = (tab: Tab): Promise<void> => tab.run(({ kalam }) => kalam.deleteDatabase('storage'))
+
+describe('a database that others hold', () => {
   it('of a newer layout is refused', async () => {
     const tab = await open()
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
@@ -74,13 +76,16 @@ describe('a database that others hold', () => {
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
   })
 
-  it('of something else than KalamDB is refused', async () => {
+  it.each([1, 1_000_000])('of something else than KalamDB is refused, and left alone: version %d', async (version) => {
     const tab = await device.tab()
-    await hold(tab, 1, 'foreign')
+    await hold(tab, version, 'foreign')
     await tab.run(({ kept }) => kept.held.close())
     await expect(tab.open({ name: 'foreign' })).rejects.toMatchObject({
-      kind: expect.stringMatching(/invalid|corrupt/) as string
+      kind: 'invalid',
+      code: 'not_kalamdb',
+      message: expect.stringContaining('`foreign`') as string
     })
+    expect(await tab.run(() => indexedDB.databases())).toEqual([{ name: 'foreign', version }])
   })
 
   it('cannot be wiped by signing out, which says so', async () => {
@@ -125,21 +130,53 @@ describe('stored bytes', () => {
       { at, from, to }
     )
 
-  it('of a newer format are refused, and read again by what knows it', async () => {
+  /** All that is stored, as text. */
+  const stored = (tab: Tab): Promise<string> =>
+    tab.run(
+      () =>
+        new Promise<string>((resolve, reject) => {
+          const request = indexedDB.open('storage')
+          request.onerror = () => reject(request.error as Error)
+          request.onsuccess = () => {
+            const { objectStoreNames } = request.result
+            const transaction = request.result.transaction(objectStoreNames)
+            const found: Record<string, [unknown, number[]][]> = {}
+            for (const name of objectStoreNames) {
+              const records = (found[name] = [] as [unknown, number[]][])
+              transaction.objectStore(name).openCursor().onsuccess = ({ target }) => {
+                const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result
+                if (cursor === null) return
+                records.push([cursor.key, [...(cursor.value as Uint8Array)]])
+                cursor.continue()
+              }
+            }
+            transaction.oncomplete = () => {
+              request.result.close()
+              resolve(JSON.stringify(found))
+            }
+          }
+        })
+    )
+
+  it('of a newer format are refused, stay as they are, and are read again by what knows it', async () => {
     const tab = await open()
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await tab.run(({ db }) => db.close())
     await tamper(tab, 0, 1, 99)
+    const before = await stored(tab)
+    expect(before).toContain('[99,')
     await expect(tab.open({ name: 'storage' })).rejects.toMatchObject({
-      code: 'unknown_format',
+      kind: 'invalid',
+      code: 'newer_version',
       message: expect.stringContaining('newer') as string
     })
+    expect(await stored(tab)).toBe(before)
     await tamper(tab, 0, 99, 1)
     await tab.open({ name: 'storage' })
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([{ id: 1 }])
   })
 
-  it('that are damaged are refused', async () => {
+  it('that are damaged are refused, and can be deleted', async () => {
     const tab = await open()
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await tab.run(({ db }) => db.close())
@@ -148,5 +185,34 @@ describe('stored bytes', () => {
       kind: 'corrupt',
       message: expect.stringContaining('damaged') as string
     })
+    await remove(tab)
+    await tab.open({ name: 'storage' })
+    await tab.query(TABLES)
+    expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
+  })
+})
+
+describe('deleteDatabase', () => {
+  it('leaves alone what a tab has open, in that tab and in others', async () => {
+    const [tab, other] = [await open(), await device.tab()]
+    await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
+    for (const of of [tab, other])
+      await expect(remove(of)).rejects.toMatchObject({ kind: 'conflict', code: 'database_open' })
+    expect(await tab.query('SELECT id FROM app.notes')).toEqual([{ id: 1 }])
+    await tab.close()
+    await remove(other)
+    expect(await other.run(() => indexedDB.databases())).toEqual([])
+  })
+
+  it('says when something else holds it, and is through once that lets go', async () => {
+    const [tab, other] = [await device.tab(), await device.tab()]
+    await hold(other, 1, 'storage')
+    await expect(remove(tab)).rejects.toMatchObject({ kind: 'conflict', code: 'database_open' })
+    await other.run(({ kept }) => kept.held.close())
+    await until('it is deleted', () => tab.run(async () => (await indexedDB.databases()).length === 0))
+  })
+
+  it('does nothing where there is none', async () => {
+    await remove(await device.tab())
   })
 })

@@ -173,12 +173,13 @@ export class World {
     this.later(next.worker, () => {
       // It may have been stolen before it was heard of.
       if (lock.holder !== next) return
-      void next.held().then((value) => {
+      const over = (settle: (value: unknown) => void) => (value: unknown) => {
         if (lock.holder !== next) return
         lock.holder = undefined
-        next.resolve(value)
+        settle(value)
         this.#grant(name)
-      })
+      }
+      void next.held().then(over(next.resolve), over(next.reject))
     })
   }
 }
