@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { App } from './app'
-import { launch } from './chromium'
+import { launch } from './chromium.js'
 import { serve, type Site } from './site'
 
 let browser: Browser

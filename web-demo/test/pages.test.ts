@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App, LOOKS, PAGES } from './app'
-import { launch } from './chromium'
+import { launch } from './chromium.js'
 import { binary, Kalamdb, USER } from './kalamdb'
 import { serve, type Site } from './site'
 

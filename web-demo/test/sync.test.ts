@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App } from './app'
 import { tasksOf } from './busy'
-import { launch } from './chromium'
+import { launch } from './chromium.js'
 import { binary, Kalamdb, USER } from './kalamdb'
 import { serve, type Site } from './site'
 

@@ -38,8 +38,9 @@ enum Task {
 
     /// Import flights, edit them on two offline devices, reconnect, compare the copies
     ///
-    /// Builds the release server and the demo. Arguments go to the demo: `--headless` ends by itself and fails if the
-    /// copies differ.
+    /// Builds the release server with the page that it serves, and the demo, which ends with the address of the page. Arguments
+    /// go to the demo: with `--headless` it opens the page in a browser itself, which writes offline, too, and then ends;
+    /// it fails if any copy differs.
     Demo(Passed),
 
     /// Run the deterministic simulator (release build); arguments go to it

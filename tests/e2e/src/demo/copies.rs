@@ -75,7 +75,7 @@ impl Copies<'_> {
 }
 
 /// The first row in which two answers differ.
-fn difference(left: &Json, right: &Json) -> Option<String> {
+pub(super) fn difference(left: &Json, right: &Json) -> Option<String> {
     let rows = |answer: &Json| answer.as_array().cloned().unwrap_or_default();
     let (left, right) = (rows(left), rows(right));
     if let Some((one, other)) = left.iter().zip(&right).find(|(one, other)| one != other) {

@@ -2,11 +2,14 @@
 //!
 //! The flights that left New York in 2013 are imported into a server, one airline a user. Two devices of one airline
 //! sync, edit the same flights while both are offline, and sync again; then every row of the three copies is compared.
+//! A browser with the server's own page may join them, writes offline, too, and has to end up with the same rows.
 
+mod browser;
 mod copies;
 mod edits;
 mod server;
 mod show;
+mod visit;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,7 +21,7 @@ use tempfile::TempDir;
 
 use copies::{Copies, Device};
 use edits::Flight;
-use server::{Kalamdb, Server, test_data};
+use server::{Kalamdb, Server, repository};
 use show::{count, heading, millis, say};
 
 /// The airline whose devices are shown, and another.
@@ -69,8 +72,19 @@ pub struct DemoOptions {
     pub directory: Option<PathBuf>,
     /// Address of the server.
     pub listen: String,
-    /// Whether it ends after the comparison.
-    pub is_headless: bool,
+    /// What follows the comparison of the native copies.
+    pub ending: Ending,
+}
+
+/// What follows the comparison of the native copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The server stays, to be played with.
+    Stay,
+    /// A headless browser opens the page of the server, which has to be built with it, and is compared, too.
+    Browser,
+    /// Nothing.
+    Stop,
 }
 
 /// Runs the demo.
@@ -106,9 +120,12 @@ pub async fn run(options: DemoOptions) -> Result<()> {
     let edited = edits::run(&copies).await?;
 
     compare(&copies, &edited).await?;
+    if options.ending == Ending::Browser {
+        visit::run(&copies).await?;
+    }
     laptop.db.close().await?;
     phone.db.close().await?;
-    if options.is_headless {
+    if options.ending != Ending::Stay {
         server.stop()?;
         say("\nall copies are equal, and the server has stopped");
         return Ok(());
@@ -128,7 +145,7 @@ fn import(kalamdb: &Kalamdb) -> Result<()> {
     heading("Import: all flights that left New York in 2013, one airline a user");
     std::fs::create_dir_all(&kalamdb.data)?;
     kalamdb.run(&["sql", "--as", "admin", "--admin", "-c", SCHEMA])?;
-    let flights = test_data("flights-2013.parquet");
+    let flights = repository("tests/data/flights-2013.parquet");
     let flights = flights.to_str().context("the repository's path is Unicode")?;
     let began = Instant::now();
     say(kalamdb.run(&["import", "app.flights", flights, "--user-column", "carrier"])?);

@@ -107,7 +107,7 @@ impl Drop for Server {
     }
 }
 
-/// The directory of the repository's test data.
-pub(super) fn test_data(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data").join(file)
+/// A file of the repository.
+pub(super) fn repository(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)
 }
