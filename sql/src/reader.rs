@@ -21,8 +21,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Answers queries that core cannot answer alone.
 pub trait QueryEngine: Send {
-    /// Whether it is there already, and quicker than core where many rows are grouped.
-    fn is_quick_at_groups(&self) -> bool;
+    /// Whether it is there already, and quicker than core where many rows are read for few.
+    fn is_quick_at_scans(&self) -> bool;
 
     /// Columns and rows of a query over `view`.
     fn query<'a>(&'a mut self, view: View, query: &'a Query, params: &'a [Value], now: Now) -> Pending<'a, Answer>;
@@ -54,20 +54,36 @@ type Direct = (Weak<Catalog>, Option<Arc<DirectPlan>>);
 #[derive(Default)]
 pub struct DirectSlot {
     plan: Mutex<Option<Direct>>,
-    /// Rows that it grouped when it ran last.
-    grouped: AtomicUsize,
+    /// How often more it is for an engine that reads columns.
+    scans: AtomicUsize,
 }
 
 /// From so many rows on, batches of columns are grouped quicker than rows, planning included.
 const GROUPED_ROWS_MANY: usize = 10_000;
+/// The same for filters that pass few rows, whose parameters are planned anew when they are others.
+const FILTERED_ROWS_MANY: usize = 50_000;
+/// Rows that are read for one of the result, where few pass.
+const READ_FOR_ONE: usize = 64;
+/// Runs after which it is looked at again whether a query still reads that many rows.
+const SCANS_MAX: usize = 256;
 
 impl DirectSlot {
-    fn note_rows(&self, rows: usize) {
-        self.grouped.store(rows, Ordering::Relaxed);
+    fn note_rows(&self, is_grouped: bool, read: usize, given: usize) {
+        let is_scan = if is_grouped {
+            read >= GROUPED_ROWS_MANY
+        } else {
+            read >= FILTERED_ROWS_MANY && read / READ_FOR_ONE >= given
+        };
+        self.scans.store(if is_scan { SCANS_MAX } else { 0 }, Ordering::Relaxed);
     }
 
-    fn groups_many_rows(&self) -> bool {
-        self.grouped.load(Ordering::Relaxed) >= GROUPED_ROWS_MANY
+    /// Whether it read many rows for few when core ran it last.
+    fn is_scan(&self) -> bool {
+        self.scans.load(Ordering::Relaxed) > 0
+    }
+
+    fn note_scan(&self) {
+        self.scans.store(self.scans.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
     }
 
     fn plan(&self, view: &View, query: &Query) -> Option<Arc<DirectPlan>> {
@@ -113,9 +129,7 @@ fn direct(view: &View, query: &Query, params: &[Value]) -> Result<Option<Answer>
     let Some(plan) = query.direct.plan(view, query) else { return Ok(None) };
     let Some(values) = plan.bind(params) else { return Ok(None) };
     let (rows, read) = plan.plan().execute_counted(view, &values)?;
-    if plan.plan().is_grouped() {
-        query.direct.note_rows(read);
-    }
+    query.direct.note_rows(plan.plan().is_grouped(), read, rows.len());
     let column = |column: &kalamdb_core::query::OutputColumn| ResultColumn::new(&column.name, column.ty);
     let mut columns: Vec<ResultColumn> = rows.columns().iter().map(column).collect();
     describe_columns(&mut columns, view, query);
@@ -167,8 +181,9 @@ impl Reader {
     /// # Errors
     /// Kind `invalid` if it cannot run, `quota` past a limit; what the store gives.
     pub async fn rows(&mut self, view: View, query: &Query, params: &[Value], now: Now) -> Result<Answer> {
-        let is_for_engine = query.direct.groups_many_rows() && self.has_quick_engine();
-        if !is_for_engine && let Some(answer) = direct(&view, query, params)? {
+        if query.direct.is_scan() && self.has_quick_engine() {
+            query.direct.note_scan();
+        } else if let Some(answer) = direct(&view, query, params)? {
             return Ok(answer);
         }
         let (mut columns, rows) = self.engine_rows(view.clone(), query, params, now).await?;
@@ -217,7 +232,7 @@ impl Reader {
     }
 
     fn has_quick_engine(&self) -> bool {
-        self.engine.as_ref().is_some_and(|engine| engine.is_quick_at_groups())
+        self.engine.as_ref().is_some_and(|engine| engine.is_quick_at_scans())
     }
 
     fn engine(&mut self) -> Result<Option<&mut Box<dyn QueryEngine>>> {

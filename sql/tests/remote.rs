@@ -304,4 +304,21 @@ async fn groups_of_many_rows_go_to_the_other_place_once_it_is_there() {
     let remote = both.remote.execute(groups, &[]).await.expect("it runs");
     assert!(asked(&both).0 > before + 100_000, "the rows were sent");
     assert_eq!(remote, both.local.execute(groups, &[]).await.expect("it runs"));
+
+    let few = "SELECT id, stars FROM app.notes WHERE topic = 'many' AND id % 10000 = 7 ORDER BY stars, id LIMIT 20";
+    for _ in 0..2 {
+        let before = asked(&both).0;
+        both.remote.execute(few, &[]).await.expect("it runs");
+        assert_eq!(asked(&both).0, before, "so few rows are filtered here");
+    }
+    both.write(&insert(12_000, 36_000)).await;
+    both.write(&insert(36_000, 60_000)).await;
+    both.remote.execute(few, &[]).await.expect("it runs");
+    for runs in 0..3 {
+        let before = asked(&both).0;
+        let remote = both.remote.execute(few, &[]).await.expect("it runs");
+        let sent = asked(&both).0 - before;
+        assert!(sent > 0 && (sent < 1_000 || runs == 0), "the rows are sent once, not {sent} bytes again");
+        assert_eq!(remote, both.local.execute(few, &[]).await.expect("it runs"));
+    }
 }

@@ -29,7 +29,7 @@ impl Plan {
         self.execute_counted(view, parameters).map(|(rows, _)| rows)
     }
 
-    /// The whole result, and how many rows of the table passed the filter for it.
+    /// The whole result, and how many rows of the table were looked at for it.
     ///
     /// # Errors
     /// As [`Plan::execute`].
@@ -59,7 +59,7 @@ impl Plan {
     }
 
     /// Calls `visit` with each row of the result. Rows that need no sort are not held, whatever their number. Gives the
-    /// number of rows that passed the filter.
+    /// number of rows that were looked at.
     ///
     /// # Errors
     /// As [`Plan::execute`], and what `visit` gives.
@@ -90,7 +90,7 @@ struct Run<'a, 'v> {
     way: &'a Way,
     view: &'a View,
     parameters: &'a [Value],
-    /// Rows that passed the filter.
+    /// Rows that were looked at.
     read: usize,
     emitter: Emitter<'a, 'v>,
 }
@@ -99,15 +99,15 @@ impl Run<'_, '_> {
     fn stream(&mut self, body: &RowsBody) -> Result<()> {
         let Run { plan, way, view, parameters, read, emitter } = self;
         let mut row_cells = RowCells::default();
-        scan(plan, way, view, parameters, |pk, row| {
-            *read += 1;
+        *read = scan(plan, way, view, parameters, |pk, row| {
             if emitter.window.skips() {
                 return Ok(Flow::Continue(()));
             }
             row_cells.with(&plan.table, &body.reading, (pk, row), |cells| {
                 emitter.emit(body.output.iter().map(|slot| at(cells, *slot)))
             })
-        })
+        })?;
+        Ok(())
     }
 
     /// Sorts run after run of rows that agree in the first `terms` of the order.
@@ -116,8 +116,7 @@ impl Run<'_, '_> {
         let mut sorter = Sorter::new(emitter.window.keep(), plan.limits);
         let mut key = SortKey::default();
         let (mut order_cells, mut row_cells) = (RowCells::default(), RowCells::default());
-        scan(plan, way, view, parameters, |pk, row| {
-            *read += 1;
+        *read = scan(plan, way, view, parameters, |pk, row| {
             order_cells.with(&plan.table, &body.order_reading, (pk, row), |cells| {
                 key.write(&body.order, terms, |slot| at(cells, slot))
             })?;
@@ -147,8 +146,7 @@ impl Run<'_, '_> {
             groups.find(&key)?;
         }
         let mut row_cells = RowCells::default();
-        scan(plan, way, view, parameters, |pk, row| {
-            *read += 1;
+        *read = scan(plan, way, view, parameters, |pk, row| {
             row_cells.with(&plan.table, &body.reading, (pk, row), |cells| {
                 write_key(&mut key, body.keys.iter().map(|slot| at(cells, *slot)));
                 let group = groups.find(&key)?;

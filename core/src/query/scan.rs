@@ -30,14 +30,15 @@ pub(super) fn choose<'p>(plan: &'p Plan, view: &View) -> Result<&'p Way> {
     Err(Error::internal("no_way", "a plan ends with a way that needs no index"))
 }
 
-/// Calls `each` with key and row of every row that the way finds and its filter passes.
+/// Calls `each` with key and row of every row that the way finds and its filter passes. Gives the number of rows that were
+/// looked at.
 pub(super) fn scan(
     plan: &Plan,
     way: &Way,
     view: &View,
     parameters: &[Value],
     mut each: impl FnMut(&[u8], &[u8]) -> Result<Flow>,
-) -> Result<()> {
+) -> Result<usize> {
     let mut gate = Gate::new(plan, way.filter.as_ref(), parameters);
     let table = plan.table.id;
     let direction = way.path.direction;
@@ -48,7 +49,8 @@ pub(super) fn scan(
         (Access::Range(range), Source::Index(index)) => {
             by_index(view, table, (index, &range), direction, &mut gate, &mut each)
         }
-    }
+    }?;
+    Ok(gate.asked)
 }
 
 type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<Flow> + 'e;
@@ -124,16 +126,19 @@ pub(super) struct Gate<'a> {
     filter: Option<&'a Filter>,
     parameters: &'a [Value],
     spare: Vec<Cell<'static>>,
+    /// Rows that it was asked about.
+    asked: usize,
 }
 
 impl<'a> Gate<'a> {
     pub(super) fn new(plan: &'a Plan, filter: Option<&'a Filter>, parameters: &'a [Value]) -> Gate<'a> {
-        Gate { table: &plan.table, tombstones: plan.tombstones, filter, parameters, spare: Vec::new() }
+        Gate { table: &plan.table, tombstones: plan.tombstones, filter, parameters, spare: Vec::new(), asked: 0 }
     }
 
     /// Unknown is not true: a row passes only if the condition holds.
     #[inline]
     pub(super) fn passes(&mut self, pk: &[u8], row: &[u8]) -> Result<bool> {
+        self.asked += 1;
         if !self.tombstones && Header::is_tombstone(row)? {
             return Ok(false);
         }

@@ -188,7 +188,7 @@ impl Engine {
 
 impl QueryEngine for Engine {
     /// Rows of a store are read one by one here, too: core's way is shorter.
-    fn is_quick_at_groups(&self) -> bool {
+    fn is_quick_at_scans(&self) -> bool {
         false
     }
 

@@ -125,7 +125,7 @@ impl RemoteEngine {
 
 impl QueryEngine for RemoteEngine {
     /// It keeps columns. Nobody waits for it to come only for that, but the next such query finds it.
-    fn is_quick_at_groups(&self) -> bool {
+    fn is_quick_at_scans(&self) -> bool {
         let is_ready = self.0.channel.is_ready();
         if !is_ready {
             self.0.channel.fetch();
