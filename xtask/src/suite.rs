@@ -44,10 +44,13 @@ pub fn run(extent: Extent) -> Result<()> {
     steps.run("web-size", web::size);
     steps.run("web-package", web::tests);
     match extent {
-        Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
+        Extent::Short => {
+            steps.run("web-browser", || web::browser_tests(web::Lives::Few));
+            steps.run("simulation", || simulation(SEEDS_SHORT));
+        }
         Extent::Full => {
             steps.run("simulation", || simulation(SEEDS_FULL));
-            steps.run("web-browser", web::browser_tests);
+            steps.run("web-browser", || web::browser_tests(web::Lives::Many));
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
             steps.run("demo", || programs::demo(&["--headless".into()]));
         }

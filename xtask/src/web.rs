@@ -128,17 +128,28 @@ pub fn tests() -> Outcome {
     Outcome::of_tests(tally, 1, result)
 }
 
-/// Random lives of tabs in the browser, in a full run.
-const SEQUENCES_FULL: &str = "200";
+/// Random lives of tabs in the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// As many as the tests run by themselves. A test that fails runs again, at most twice: browsers share the machine with
+    /// whatever else runs there, and what fails now and then shows in a full run.
+    Few,
+    /// 200, and no test runs again.
+    Many,
+}
 
 /// The package in a real browser, with a server that the tests before have built.
-pub fn browser_tests() -> Outcome {
+pub fn browser_tests(lives: Lives) -> Outcome {
     let mut tally = Tally::default();
     let result = package().and_then(|()| {
         let server = process::target_directory()?.join("debug/kalamdb");
         let mut command = process::command("npm");
         command.current_dir(package_folder()).args(["run", "test:browser"]).env("NO_COLOR", "1");
-        command.env("KALAMDB_BIN", server).env("KALAMDB_SEQUENCES", SEQUENCES_FULL);
+        command.env("KALAMDB_BIN", server);
+        match lives {
+            Lives::Few => command.args(["--", "--retry=2"]),
+            Lives::Many => command.env("KALAMDB_SEQUENCES", "200"),
+        };
         process::watch(&mut command, Stream::Out, |line| tally += Tally::of_vitest(line).unwrap_or_default())
     });
     Outcome::of_tests(tally, 1, result)

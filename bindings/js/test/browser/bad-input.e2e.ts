@@ -1,6 +1,6 @@
 /** What applications do wrong, and what they are told. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { PageError, Tab } from './support/tab.js'
+import { failure, type Tab } from './support/tab.js'
 import { useWorld } from './support/world.js'
 
 const world = useWorld()
@@ -9,14 +9,6 @@ let tab: Tab
 beforeEach(async () => {
   tab = await world.tab()
 })
-
-const failure = (work: Promise<unknown>): Promise<PageError> =>
-  work.then(
-    () => {
-      throw new Error('nothing was wrong')
-    },
-    (error: PageError) => error
-  )
 
 describe('names of databases', () => {
   it('may be odd', async () => {

@@ -1,23 +1,14 @@
 /** Tabs that are killed and workers that crash: what was promised stays, and nothing takes effect twice. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { PageError, Tab } from './support/tab.js'
+import { COUNTED } from './support/tables.js'
 import { until } from './support/until.js'
-import { type Device, useWorld } from './support/world.js'
-import { check, ids, stop, TABLES, writing } from './support/writing.js'
+import { useWorld } from './support/world.js'
+import { check, ids, stop, writing } from './support/writing.js'
 
 const world = useWorld()
-let device: Device
 
-beforeEach(async () => {
-  device = await world.device()
-})
-
-async function open(): Promise<Tab> {
-  const tab = await device.tab()
-  await tab.open({ name: 'crash' })
-  await tab.query(TABLES)
-  return tab
-}
+const open = async (): Promise<Tab> => (await world.ownTab()).open({ name: 'crash' }, COUNTED)
 
 describe('a tab that is killed in mid-write', () => {
   for (const how of ['close', 'crash'] as const) {

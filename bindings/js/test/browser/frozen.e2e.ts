@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Profile } from './support/profile.js'
 import type { Tab } from './support/tab.js'
+import { COUNTED } from './support/tables.js'
 import { until } from './support/until.js'
 import { type Device, useWorld } from './support/world.js'
-import { stop, TABLES, writing } from './support/writing.js'
+import { stop, writing } from './support/writing.js'
 
 const world = useWorld()
 let profile: Profile
@@ -16,12 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => profile.remove())
 
-async function open(): Promise<Tab> {
-  const tab = await device.tab()
-  await tab.open({ name: 'frozen' })
-  await tab.query(TABLES)
-  return tab
-}
+const open = async (): Promise<Tab> => (await device.tab()).open({ name: 'frozen' }, COUNTED)
 
 it('a leader loses the lead after three seconds; thawed, it follows, and its writes are made once', async () => {
   const [leader, follower] = [await open(), await open()]

@@ -1,7 +1,7 @@
 /** Files of the package that do not come as they should: the message says which, what is there instead, and what to do. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Answer } from './support/site.js'
-import type { PageError, Tab } from './support/tab.js'
+import { failure, type Tab } from './support/tab.js'
 import { useWorld } from './support/world.js'
 
 const world = useWorld()
@@ -14,14 +14,6 @@ beforeEach(async () => {
 const ENGINE = '/dist/wasm/engine/kalamdb_wasm_bg.wasm'
 const QUERY = '/dist/wasm/query/kalamdb_query_bg.wasm'
 const html = { body: '<!doctype html>\n<html lang="en"></html>' }
-
-const failure = (work: Promise<unknown>): Promise<PageError> =>
-  work.then(
-    () => {
-      throw new Error('it was loaded')
-    },
-    (error: PageError) => error
-  )
 
 const WRONG: Record<string, [Answer, RegExp]> = {
   'is not there': [{ status: 404, ...html }, /404/],

@@ -1,24 +1,14 @@
 /** What browsers do to what is stored: they have none, are full, throw it away, or hold it back. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Tab } from './support/tab.js'
+import { NOTES } from './support/tables.js'
 import { until } from './support/until.js'
-import { type Device, useWorld } from './support/world.js'
+import { useWorld } from './support/world.js'
 
 const world = useWorld()
-let device: Device
 
-beforeEach(async () => {
-  device = await world.device()
-})
-
-const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id INT PRIMARY KEY, title TEXT)`
-
-async function open(name = 'storage'): Promise<Tab> {
-  const tab = await device.tab()
-  await tab.open({ name })
-  await tab.query(TABLES)
+async function open(): Promise<Tab> {
+  const tab = await (await world.ownTab()).open({ name: 'storage' }, NOTES)
   await watch(tab)
   return tab
 }
@@ -34,7 +24,7 @@ const errors = (tab: Tab): Promise<{ kind: string; code: string; message: string
 
 describe('without IndexedDB', () => {
   it('rows are in memory, and the database says why', async () => {
-    const tab = await device.tab()
+    const tab = await world.ownTab()
     const seen = await tab.run(async (api) => {
       const text = `Object.defineProperty(globalThis, 'indexedDB', { value: undefined }); await import('${location.origin}/dist/worker.js')`
       const script = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
@@ -84,7 +74,7 @@ describe('a full disk', () => {
 
   it('freezes writing with kind quota, and loses nothing that was persisted', async () => {
     // Before the database is opened: the browser asks for the quota only now and then.
-    const idle = await device.tab()
+    const idle = await world.ownTab()
     const cdp = await idle.cdp()
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: world.site.url, quotaSize: 3_000_000 })
     const tab = await open()
@@ -124,17 +114,15 @@ describe('storage that is cleared under the application', () => {
     expect(failed).toMatch(/closed|retry/)
     await until('the application is told', async () => (await errors(tab)).length > 0)
     await tab.reload()
-    await tab.open({ name: 'storage' })
-    await tab.query(TABLES)
+    await tab.open({ name: 'storage' }, NOTES)
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
     await tab.write("INSERT INTO app.notes VALUES (1, 'anew')")
   })
 })
 
 it('relaxed durability is told', async () => {
-  const tab = await device.tab()
-  await tab.open({ name: 'relaxed', storage: { durability: 'relaxed' } })
-  await tab.query(TABLES)
+  const tab = await world.ownTab()
+  await tab.open({ name: 'relaxed', storage: { durability: 'relaxed' } }, NOTES)
   await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
   expect(await tab.run(({ db }) => [db.storage.mode, db.storage.durability])).toEqual(['indexeddb', 'relaxed'])
   await tab.reload()

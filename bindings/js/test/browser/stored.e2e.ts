@@ -1,26 +1,13 @@
 /** Stored databases that others hold, that other versions have made, or that are damaged. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Tab } from './support/tab.js'
+import { NOTES } from './support/tables.js'
 import { until } from './support/until.js'
-import { type Device, useWorld } from './support/world.js'
+import { useWorld } from './support/world.js'
 
 const world = useWorld()
-let device: Device
 
-beforeEach(async () => {
-  device = await world.device()
-})
-
-const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id INT PRIMARY KEY, title TEXT)`
-
-async function open(name = 'storage'): Promise<Tab> {
-  const tab = await device.tab()
-  await tab.open({ name })
-  await tab.query(TABLES)
-  return tab
-}
+const open = async (): Promise<Tab> => (await world.ownTab()).open({ name: 'storage' }, NOTES)
 
 /** Makes IndexedDB's database as another version, or holds a connection that does not let go. */
 const hold = (tab: Tab, version: number, name = 'storage'): Promise<void> =>
@@ -54,7 +41,7 @@ describe('a database that others hold', () => {
   })
 
   it('while it is being deleted waits, and opens when it is let go', async () => {
-    const [tab, other] = [await open(), await device.tab()]
+    const [tab, other] = [await open(), await world.ownTab()]
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await tab.run(({ db }) => db.close())
     const version = await tab.run(
@@ -72,12 +59,12 @@ describe('a database that others hold', () => {
     await other.run(({ kept }) => kept.held.close())
     await tab.run(({ kept }) => kept.opening)
     expect(await tab.run(({ kept }) => kept.failed)).toBeUndefined()
-    await tab.query(TABLES)
+    await tab.query(NOTES)
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
   })
 
   it.each([1, 1_000_000])('of something else than KalamDB is refused, and left alone: version %d', async (version) => {
-    const tab = await device.tab()
+    const tab = await world.ownTab()
     await hold(tab, version, 'foreign')
     await tab.run(({ kept }) => kept.held.close())
     await expect(tab.open({ name: 'foreign' })).rejects.toMatchObject({
@@ -89,7 +76,7 @@ describe('a database that others hold', () => {
   })
 
   it('cannot be wiped by signing out, which says so', async () => {
-    const [tab, other] = [await open(), await device.tab()]
+    const [tab, other] = [await open(), await world.ownTab()]
     await hold(other, await tab.run(async () => (await indexedDB.databases())[0]?.version ?? 0))
     await expect(tab.run(({ db }) => db.signOut())).rejects.toMatchObject({ kind: 'retry', code: 'database_blocked' })
     await expect(tab.query('SELECT id FROM app.notes')).rejects.toMatchObject({ kind: 'closed' })
@@ -186,15 +173,14 @@ describe('stored bytes', () => {
       message: expect.stringContaining('damaged') as string
     })
     await remove(tab)
-    await tab.open({ name: 'storage' })
-    await tab.query(TABLES)
+    await tab.open({ name: 'storage' }, NOTES)
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
   })
 })
 
 describe('deleteDatabase', () => {
   it('leaves alone what a tab has open, in that tab and in others', async () => {
-    const [tab, other] = [await open(), await device.tab()]
+    const [tab, other] = [await open(), await world.ownTab()]
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     for (const of of [tab, other])
       await expect(remove(of)).rejects.toMatchObject({ kind: 'conflict', code: 'database_open' })
@@ -205,7 +191,7 @@ describe('deleteDatabase', () => {
   })
 
   it('says when something else holds it, and is through once that lets go', async () => {
-    const [tab, other] = [await device.tab(), await device.tab()]
+    const [tab, other] = [await world.ownTab(), await world.ownTab()]
     await hold(other, 1, 'storage')
     await expect(remove(tab)).rejects.toMatchObject({ kind: 'conflict', code: 'database_open' })
     await other.run(({ kept }) => kept.held.close())
@@ -213,6 +199,6 @@ describe('deleteDatabase', () => {
   })
 
   it('does nothing where there is none', async () => {
-    await remove(await device.tab())
+    await remove(await world.ownTab())
   })
 })

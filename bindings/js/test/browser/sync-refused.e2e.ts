@@ -1,10 +1,11 @@
 /** What the server, or the device, does not accept. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { otherVersion } from './support/other-version.js'
 import { useServer } from './support/server.js'
 import type { Tab } from './support/tab.js'
+import { NOTES } from './support/tables.js'
 import { until } from './support/until.js'
 import { Wire } from './support/wire.js'
 import { useWorld } from './support/world.js'
@@ -12,24 +13,11 @@ import { useWorld } from './support/world.js'
 const world = useWorld()
 const server = useServer()
 
-const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id INT PRIMARY KEY, title TEXT)`
-
-let user = ''
-let users = 0
-beforeEach(() => {
-  user = `refused${++users}`
-})
-
-async function open(tab: Tab, token: string, url = server.url): Promise<Tab> {
-  await tab.open({ name: 'refused', sync: { url, token } })
-  return tab
-}
-
-const device = async (token = server.mint(user), url?: string): Promise<Tab> => {
+const open = (tab: Tab, token: string, url = server.url): Promise<Tab> =>
+  tab.open({ name: 'refused', sync: { url, token } })
+const device = async (token = server.mint(), url?: string): Promise<Tab> => {
   const tab = await open(await world.tab(), token, url)
-  await tab.query(TABLES)
+  await tab.query(NOTES)
   return tab
 }
 
@@ -103,9 +91,9 @@ describe('tokens', () => {
     expect(await tab.query('SELECT id FROM app.notes ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }])
     await expect(tab.synced()).rejects.toMatchObject({ kind: 'unauthorized', code: 'other_user' })
     await tab.reload()
-    await open(tab, server.mint(user))
+    await open(tab, server.mint())
     await tab.synced()
-    expect(await server.sql('SELECT id FROM app.notes ORDER BY id', server.mint(user))).toEqual([{ id: 1 }, { id: 2 }])
+    expect(await server.sql('SELECT id FROM app.notes ORDER BY id', server.mint())).toEqual([{ id: 1 }, { id: 2 }])
     expect(await server.sql('SELECT id FROM app.notes', server.mint('somebody-else'))).toEqual([])
   })
 
@@ -126,7 +114,7 @@ describe('tokens', () => {
     let asked = 0
     await tab.page.exposeFunction('mint', () => {
       asked++
-      return server.mint(user, ['--declare', '--ttl', '6s'])
+      return server.mint(server.user, ['--declare', '--ttl', '6s'])
     })
     await tab.run(async (api, url) => {
       const token = () => (globalThis as unknown as { mint(): Promise<string> }).mint()
@@ -134,13 +122,13 @@ describe('tokens', () => {
       api.kept.states = []
       api.db.sync.subscribe(() => api.kept.states.push(api.db.sync.status.state))
     }, server.url)
-    await tab.query(TABLES)
+    await tab.query(NOTES)
     await tab.synced()
     await until('a token was asked for twice more', () => asked >= 3)
     await tab.run(({ kept }) => void (kept.states.length = 0))
     await tab.write("INSERT INTO app.notes VALUES (1, 'with a new token')")
     await tab.synced()
-    expect(await server.sql('SELECT id FROM app.notes', server.mint(user))).toEqual([{ id: 1 }])
+    expect(await server.sql('SELECT id FROM app.notes', server.mint())).toEqual([{ id: 1 }])
     // A newer token goes over the same connection.
     expect(await tab.run(({ kept }) => kept.states.filter((state: string) => state !== 'live'))).toEqual([])
   })
@@ -163,7 +151,7 @@ describe('tokens', () => {
 
 describe('an address', () => {
   it('where nobody answers leaves the database usable', async () => {
-    const tab = await device(server.mint(user), 'http://127.0.0.1:9')
+    const tab = await device(server.mint(), 'http://127.0.0.1:9')
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await inState(tab, 'waiting')
     expect((await status(tab)).error).toMatchObject({ kind: 'retry' })
@@ -176,7 +164,7 @@ describe('an address', () => {
   it('of something else than KalamDB is told', async () => {
     const site = createServer((_, response) => response.end('<!doctype html>'))
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
-    const tab = await device(server.mint(user), `http://127.0.0.1:${(site.address() as AddressInfo).port}`)
+    const tab = await device(server.mint(), `http://127.0.0.1:${(site.address() as AddressInfo).port}`)
     await inState(tab, 'waiting')
     expect((await status(tab)).error).toMatchObject({ kind: 'retry' })
     site.close()
@@ -184,7 +172,7 @@ describe('an address', () => {
 
   it('of a server of another version blocks', async () => {
     const other = await otherVersion()
-    const tab = await device(server.mint(user), other.url)
+    const tab = await device(server.mint(), other.url)
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await inState(tab, 'blocked')
     expect((await status(tab)).error).toMatchObject({
@@ -201,10 +189,10 @@ it('a table that the server has in another form holds the writes back and says s
   await server.sql('CREATE USER TABLE app.form (id INT PRIMARY KEY, title BIGINT)')
   const tab = await world.tab()
   await tab.open({ name: 'refused' })
-  await tab.query(`${TABLES.split(';')[0]}; CREATE USER TABLE app.form (id INT PRIMARY KEY, title TEXT)`)
+  await tab.query(`${NOTES.split(';')[0]}; CREATE USER TABLE app.form (id INT PRIMARY KEY, title TEXT)`)
   await tab.write("INSERT INTO app.form VALUES (1, 'text')")
   await tab.reload()
-  await open(tab, server.mint(user))
+  await open(tab, server.mint())
   const held = await until('the writes are held', async () => {
     const now = await status(tab)
     return now.held && now
@@ -216,8 +204,8 @@ it('a table that the server has in another form holds the writes back and says s
 
 it('a token that may not declare tables holds the writes back and says so', async () => {
   const tab = await world.tab()
-  await tab.open({ name: 'refused', sync: { url: server.url, token: server.mint(user, []) } })
-  await tab.query(`${TABLES.split(';')[0]}; CREATE USER TABLE app.undeclared (id INT PRIMARY KEY)`)
+  await tab.open({ name: 'refused', sync: { url: server.url, token: server.mint(server.user, []) } })
+  await tab.query(`${NOTES.split(';')[0]}; CREATE USER TABLE app.undeclared (id INT PRIMARY KEY)`)
   await tab.write('INSERT INTO app.undeclared VALUES (1)')
   const held = await until('the writes are held', async () => {
     const now = await status(tab)

@@ -1,7 +1,8 @@
 /** Devices and the real server. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { useServer } from './support/server.js'
 import type { OpenText, Tab } from './support/tab.js'
+import { NOTES_COUNTED } from './support/tables.js'
 import { until } from './support/until.js'
 import { Wire } from './support/wire.js'
 import { useWorld } from './support/world.js'
@@ -9,24 +10,8 @@ import { useWorld } from './support/world.js'
 const world = useWorld()
 const server = useServer()
 
-const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id INT PRIMARY KEY, title TEXT, stars INT, likes COUNTER)`
-
-let user = ''
-let users = 0
-beforeEach(() => {
-  user = `user${++users}`
-})
-
-const options = (url = server.url): OpenText => ({ name: 'sync', sync: { url, token: server.mint(user) } })
-
-async function device(url?: string): Promise<Tab> {
-  const tab = await world.tab()
-  await tab.open(options(url))
-  await tab.query(TABLES)
-  return tab
-}
+const options = (url?: string): OpenText => ({ name: 'sync', sync: server.sync(url) })
+const device = async (url?: string): Promise<Tab> => (await world.tab()).open(options(url), NOTES_COUNTED)
 
 const notes = (tab: Tab) => tab.query('SELECT id, title, stars, likes FROM app.notes ORDER BY id')
 
@@ -48,8 +33,15 @@ describe('two devices', () => {
       { id: 2, title: 'of two', stars: null, likes: 0 }
     ])
     const status = await one.run(({ db }) => ({ ...db.sync.status, updated: db.sync.status.updated > 0 }))
-    expect(status).toMatchObject({ state: 'live', synced: true, pending: 0, rejected: 0, user, updated: true })
-    expect(await server.sql('SELECT id, title FROM app.notes ORDER BY id', server.mint(user))).toEqual([
+    expect(status).toMatchObject({
+      state: 'live',
+      synced: true,
+      pending: 0,
+      rejected: 0,
+      user: server.user,
+      updated: true
+    })
+    expect(await server.sql('SELECT id, title FROM app.notes ORDER BY id', server.mint())).toEqual([
       { id: 1, title: 'of one' },
       { id: 2, title: 'of two' }
     ])
@@ -104,7 +96,7 @@ describe('without a network', () => {
     wire.mend()
     await tab.open(options(wire.url))
     await tab.synced()
-    expect(await server.sql('SELECT count(*) AS n FROM app.notes', server.mint(user))).toEqual([{ n: 20 }])
+    expect(await server.sql('SELECT count(*) AS n FROM app.notes', server.mint())).toEqual([{ n: 20 }])
     await until('nothing waits', () => tab.run(({ db }) => db.sync.status.pending === 0))
     await wire.stop()
   })
@@ -117,7 +109,7 @@ describe('without a network', () => {
     await tab.query("INSERT INTO app.notes (id, title) VALUES (1, 'in the tunnel')")
     await context.setOffline(false)
     await tab.synced()
-    expect(await server.sql('SELECT title FROM app.notes', server.mint(user))).toEqual([{ title: 'in the tunnel' }])
+    expect(await server.sql('SELECT title FROM app.notes', server.mint())).toEqual([{ title: 'in the tunnel' }])
   })
 
   it('what is stopped stays stopped until it is started', async () => {
@@ -126,10 +118,10 @@ describe('without a network', () => {
     await tab.run(({ db }) => db.sync.stop())
     await tab.query("INSERT INTO app.notes (id, title) VALUES (1, 'later')")
     await until('it is offline', () => tab.run(({ db }) => db.sync.status.state === 'offline'))
-    expect(await server.sql('SELECT id FROM app.notes', server.mint(user))).toEqual([])
+    expect(await server.sql('SELECT id FROM app.notes', server.mint())).toEqual([])
     await tab.run(({ db }) => db.sync.start())
     await tab.synced()
-    expect(await server.sql('SELECT id FROM app.notes', server.mint(user))).toEqual([{ id: 1 }])
+    expect(await server.sql('SELECT id FROM app.notes', server.mint())).toEqual([{ id: 1 }])
   })
 
   it('the server may be killed and come back', async () => {
@@ -166,11 +158,10 @@ describe('without a network', () => {
 
 describe('tabs of a device', () => {
   it('share one connection, and go on when its tab is closed', async () => {
-    const own = await world.device()
-    const [leader, follower] = [await own.tab(), await own.tab()]
+    const [leader, follower] = [await world.ownTab(), await world.ownTab()]
     await leader.open(options())
     await follower.open(options())
-    await leader.query(TABLES)
+    await leader.query(NOTES_COUNTED)
     await leader.synced()
     const other = await device()
     await leader.close()
@@ -180,17 +171,16 @@ describe('tabs of a device', () => {
   })
 
   it('hear of a follower’s write what the server decides', async () => {
-    const own = await world.device()
-    const [leader, follower] = [await own.tab(), await own.tab()]
+    const [leader, follower] = [await world.ownTab(), await world.ownTab()]
     await leader.open(options())
     await follower.open(options())
-    await follower.query(TABLES)
+    await follower.query(NOTES_COUNTED)
     await follower.run(async ({ db }) => {
       const write = await db.query("INSERT INTO app.notes (id, title) VALUES (1, 'x')")
       await write.persisted()
       await write.synced()
     })
-    expect(await server.sql('SELECT id FROM app.notes', server.mint(user))).toEqual([{ id: 1 }])
+    expect(await server.sql('SELECT id FROM app.notes', server.mint())).toEqual([{ id: 1 }])
     const statuses = await Promise.all([leader, follower].map((tab) => tab.run(({ db }) => db.sync.status.device)))
     expect(statuses[0]).toBe(statuses[1])
   })

@@ -1,29 +1,14 @@
 /** Several tabs with one database: a leader and its followers. */
-import { beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Tab } from './support/tab.js'
+import { COUNTED } from './support/tables.js'
 import { until } from './support/until.js'
-import { type Device, useWorld } from './support/world.js'
+import { useWorld } from './support/world.js'
+import { ids } from './support/writing.js'
 
 const world = useWorld()
-let device: Device
 
-beforeEach(async () => {
-  device = await world.device()
-})
-
-const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id TEXT PRIMARY KEY, likes COUNTER)`
-
-async function open(): Promise<Tab> {
-  const tab = await device.tab()
-  await tab.open({ name: 'tabs' })
-  await tab.query(TABLES)
-  return tab
-}
-
-const ids = async (tab: Tab) =>
-  (await tab.query<{ id: string }>('SELECT id FROM app.notes ORDER BY id')).map(({ id }) => id)
+const open = async (): Promise<Tab> => (await world.ownTab()).open({ name: 'tabs' }, COUNTED)
 
 it('share the rows, and hear of each other’s writes', async () => {
   const [leader, follower] = [await open(), await open()]
@@ -63,7 +48,7 @@ it('go on when the leader is closed', async () => {
 })
 
 it('open at once without losing the lead', async () => {
-  const tabs = await Promise.all(Array.from({ length: 4 }, () => device.tab()))
+  const tabs = await Promise.all(Array.from({ length: 4 }, () => world.ownTab()))
   await Promise.all(tabs.map((tab) => tab.open({ name: 'tabs' })))
   const roles = await Promise.all(tabs.map((tab) => tab.role()))
   expect(roles.sort()).toEqual(['follower', 'follower', 'follower', 'leader'])
@@ -112,11 +97,11 @@ it('may be ten, closed one after the other in mid-write', async () => {
 })
 
 it('in memory are alone', async () => {
-  const [one, two] = [await device.tab(), await device.tab()]
+  const [one, two] = [await world.ownTab(), await world.ownTab()]
   await one.open({ name: 'm', storage: 'memory' })
   await two.open({ name: 'm', storage: 'memory' })
   expect([await one.role(), await two.role()]).toEqual(['leader', 'leader'])
-  await one.query(TABLES)
+  await one.query(COUNTED)
   await expect(two.query('SELECT id FROM app.notes')).rejects.toMatchObject({ kind: 'invalid' })
   expect(await one.run(({ db }) => [db.storage.mode, db.storage.reason])).toEqual(['memory', undefined])
 })

@@ -1,20 +1,20 @@
 /** Transactions over the real engine. */
 import { beforeEach, expect, it } from 'vitest'
 import type { Tab } from './support/tab.js'
-import { type Device, useWorld } from './support/world.js'
+import { useWorld } from './support/world.js'
 
 const world = useWorld()
-let device: Device
 let tab: Tab
 
 beforeEach(async () => {
-  device = await world.device()
-  tab = await device.tab()
-  await tab.open({ name: 'transactions' })
-  await tab.query(`
-    CREATE NAMESPACE app;
+  tab = await (
+    await world.ownTab()
+  ).open(
+    { name: 'transactions' },
+    `CREATE NAMESPACE app;
     CREATE USER TABLE app.accounts (name TEXT PRIMARY KEY, amount INT NOT NULL CHECK (amount >= 0));
-    INSERT INTO app.accounts VALUES ('ada', 100), ('eve', 0)`)
+    INSERT INTO app.accounts VALUES ('ada', 100), ('eve', 0)`
+  )
 })
 
 const amounts = (of = tab) => of.query('SELECT amount FROM app.accounts ORDER BY name')
@@ -92,7 +92,7 @@ it('run again when others changed what they read', async () => {
 })
 
 it('of several tabs count each once', async () => {
-  const other = await device.tab()
+  const other = await world.ownTab()
   await other.open({ name: 'transactions' })
   const add = (of: Tab) =>
     of.run(async ({ db }) => {

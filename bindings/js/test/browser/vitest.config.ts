@@ -6,8 +6,8 @@ export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
     include: ['test/browser/**/*.e2e.ts'],
-    // One browser at a time: tests wait for each other's processor otherwise.
-    fileParallelism: false,
+    // Each file has a browser, a site and a server of its own. More of them wait for each other's processors.
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     slowTestThreshold: 30_000

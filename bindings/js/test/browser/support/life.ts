@@ -105,9 +105,8 @@ export class Life {
   }
 
   async #database(tab: Tab): Promise<void> {
-    await tab.open({ name: this.#name })
+    await tab.open({ name: this.#name }, TABLES)
     await tab.run(({ kept }) => void (kept.writes = []))
-    await tab.query(TABLES)
   }
 
   /** Each key is inserted once and counted once, in a statement or a transaction. */

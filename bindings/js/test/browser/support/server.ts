@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { PACKAGE } from './site.js'
 import { within } from './until.js'
 
@@ -35,6 +35,8 @@ interface Line {
 
 export class Server {
   readonly folder = mkdtempSync(join(tmpdir(), 'kalamdb-e2e-'))
+  /** The user of the test, whom no other test has. */
+  user = ''
   readonly #binary = binary()
   readonly #tokens = new Map<string, string>()
   #url = ''
@@ -71,8 +73,13 @@ export class Server {
     return this.#tokens.get('dev') as string
   }
 
-  /** A token of any user. */
-  mint(user: string, options: readonly string[] = ['--declare']): string {
+  /** What a device of the test's user is opened with. */
+  sync(url = this.#url): { readonly url: string; readonly token: string } {
+    return { url, token: this.mint() }
+  }
+
+  /** A token of the test's user, or of any other. */
+  mint(user = this.user, options: readonly string[] = ['--declare']): string {
     const args = ['token', 'mint', '--user', user, '--data-dir', this.folder, ...options]
     return execFileSync(this.#binary, args, { encoding: 'utf8', env: environment() }).trim()
   }
@@ -110,9 +117,11 @@ export class Server {
   }
 }
 
-/** A server for the tests of a file. Each test takes users of its own. */
+/** A server for the tests of a file, each of which has a user of its own. */
 export function useServer(): Server {
   const server = new Server()
+  let users = 0
+  beforeEach(() => void (server.user = `user${++users}`))
   beforeAll(async () => {
     await server.start()
   })

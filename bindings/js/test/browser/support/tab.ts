@@ -27,6 +27,15 @@ export class PageError extends Error {
   }
 }
 
+/** What a page threw, or an error if it did not throw. */
+export const failure = (work: Promise<unknown>): Promise<PageError> =>
+  work.then(
+    () => {
+      throw new Error('nothing was wrong')
+    },
+    (error: PageError) => error
+  )
+
 /** What can be told to a page: options of `open` without functions. */
 export interface OpenText {
   readonly name: string
@@ -87,11 +96,12 @@ export class Tab {
     return value
   }
 
-  /** Opens a database as `api.db`. */
-  async open(options: OpenText): Promise<this> {
+  /** Opens a database as `api.db`, and makes tables in it. */
+  async open(options: OpenText, tables = ''): Promise<this> {
     await this.run(async (api, given) => {
       api.db = await api.kalam.open(given)
     }, options)
+    if (tables !== '') await this.query(tables)
     return this
   }
 

@@ -41,6 +41,7 @@ export class World {
   site!: Site
   browser!: Browser
   #devices: Device[] = []
+  #own: Promise<Device> | undefined
 
   async start(): Promise<void> {
     this.site = await new Site().start()
@@ -59,8 +60,14 @@ export class World {
     return (await this.device()).tab()
   }
 
+  /** Another tab of the one device of the test. */
+  async ownTab(): Promise<Tab> {
+    return (await (this.#own ??= this.device())).tab()
+  }
+
   async reset(): Promise<void> {
     this.site.answers.clear()
+    this.#own = undefined
     await Promise.all(this.#devices.splice(0).map((device) => device.close()))
   }
 

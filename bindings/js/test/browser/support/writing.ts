@@ -2,10 +2,6 @@
 import { expect } from 'vitest'
 import type { Tab } from './tab.js'
 
-export const TABLES = `
-  CREATE NAMESPACE IF NOT EXISTS app;
-  CREATE USER TABLE IF NOT EXISTS app.notes (id TEXT PRIMARY KEY, likes COUNTER)`
-
 export const ids = async (tab: Tab) =>
   (await tab.query<{ id: string }>('SELECT id FROM app.notes ORDER BY id')).map(({ id }) => id)
 
