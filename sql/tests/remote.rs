@@ -305,7 +305,7 @@ async fn groups_of_many_rows_go_to_the_other_place_once_it_is_there() {
     assert!(asked(&both).0 > before + 100_000, "the rows were sent");
     assert_eq!(remote, both.local.execute(groups, &[]).await.expect("it runs"));
 
-    let few = "SELECT id, stars FROM app.notes WHERE topic = 'many' AND id % 10000 = 7 ORDER BY stars, id LIMIT 20";
+    let few = "SELECT id, stars FROM app.notes WHERE topic <> 'many' ORDER BY stars, id LIMIT 20";
     for _ in 0..2 {
         let before = asked(&both).0;
         both.remote.execute(few, &[]).await.expect("it runs");

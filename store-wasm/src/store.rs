@@ -76,12 +76,12 @@ struct State {
     watchers: Vec<Waker>,
 }
 
-/// What the writer does next.
-pub(crate) enum Work {
-    /// Write these batches, the last of which is this commit; the image, if asked for, holds all of them and nothing later.
-    Write(Vec<WriteBatch>, CommitId, Option<Image>),
-    /// Nothing comes any more.
-    End,
+/// What the writer does next: these batches, the last of which is this commit.
+pub(crate) struct Work {
+    pub batches: Vec<WriteBatch>,
+    pub commit: CommitId,
+    /// All batches and nothing later, if it was asked for.
+    pub image: Option<Image>,
 }
 
 impl IndexedDbStore {
@@ -187,18 +187,18 @@ impl Shared {
         .await
     }
 
-    /// The work that there is. `wants_image` is asked, with the bytes to write: as long as the writer holds an image,
+    /// The work that there is; `None` once nothing comes any more. `wants_image` is asked, with the bytes to write: as long as the writer holds an image,
     /// changes have to copy what they touch.
-    pub fn take(&self, wants_image: impl Fn(u64) -> bool) -> Work {
+    pub fn take(&self, wants_image: impl Fn(u64) -> bool) -> Option<Work> {
         let mut state = self.state.lock();
         if state.waiting.is_empty() || state.failed.is_some() {
-            return Work::End;
+            return None;
         }
         let bytes = std::mem::take(&mut state.waiting_bytes) as u64;
         state.is_urgent = false;
         let batches = std::mem::take(&mut state.waiting);
         let image = wants_image(bytes).then(|| state.image.clone());
-        Work::Write(batches, state.last, image)
+        Some(Work { batches, commit: state.last, image })
     }
 
     /// Resolves with `pause`, or as soon as somebody cannot wait.

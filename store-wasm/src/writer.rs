@@ -41,7 +41,8 @@ impl Writer {
                 // Whoever committed is answered first: beginning a transaction takes as long as a small commit.
                 idb::pause(0).await;
             }
-            let Work::Write(batches, commit, image) = self.shared.take(|bytes| self.is_long_with(bytes)) else { break };
+            let Some(work) = self.shared.take(|bytes| self.is_long_with(bytes)) else { break };
+            let Work { batches, commit, image } = work;
             let pause = idb::pause(PACE_MILLIS);
             if let Err(error) = self.append(&batches).await {
                 self.shared.fail(error);

@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Check format, lints, tests, documentation, the WebAssembly build and a short simulation
+    /// Check format, lints, tests, documentation, the WebAssembly build, package and demo in a browser, and a short simulation
     ///
     /// Runs every step even if an earlier one failed, and ends with a line `xtask test: N passed, N failed`. Each test
     /// counts as one; so does each step that runs no tests, such as the lints. A step that finds no test to run fails.

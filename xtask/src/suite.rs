@@ -43,14 +43,12 @@ pub fn run(extent: Extent) -> Result<()> {
     steps.run("wasm-browser", wasm::browser);
     steps.run("web-size", web::size);
     steps.run("web-package", web::tests);
+    steps.run("web-browser", || web::browser_tests(extent));
+    steps.run("web-demo", || web::demo_tests(extent));
     match extent {
-        Extent::Short => {
-            steps.run("web-browser", || web::browser_tests(web::Lives::Few));
-            steps.run("simulation", || simulation(SEEDS_SHORT));
-        }
+        Extent::Short => steps.run("simulation", || simulation(SEEDS_SHORT)),
         Extent::Full => {
             steps.run("simulation", || simulation(SEEDS_FULL));
-            steps.run("web-browser", || web::browser_tests(web::Lives::Many));
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
             steps.run("demo", || programs::demo(&["--headless".into()]));
         }

@@ -1,12 +1,14 @@
 //! What browsers get: the two WebAssembly modules, the npm package around them, the demo on top.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::process::{self, Stream};
-use crate::setup::{self, Need};
+use crate::setup::{self, Need, browser};
 use crate::steps::{Outcome, Steps};
+use crate::suite::Extent;
 use crate::tally::Tally;
 use crate::wasm;
 
@@ -28,6 +30,11 @@ const MODULES: [Module; 2] = [
 /// The folder of the npm package.
 fn package_folder() -> PathBuf {
     process::root().join("bindings/js")
+}
+
+/// The folder of the demo.
+fn demo_folder() -> PathBuf {
+    process::root().join("web-demo")
 }
 
 /// `cargo xtask size`: how large the modules are, against their budgets.
@@ -96,7 +103,12 @@ pub fn package() -> Result<()> {
 pub fn demo() -> Result<()> {
     modules()?;
     package()?;
-    let folder = process::root().join("web-demo");
+    page()
+}
+
+/// Builds the demo from the package that is there.
+fn page() -> Result<()> {
+    let folder = demo_folder();
     install(&folder)?;
     npm(&folder, &["run", "build"])
 }
@@ -111,47 +123,57 @@ pub fn bench(server: &Path, args: &[String]) -> Result<()> {
     process::run(process::command("node").current_dir(&folder).arg("run.mjs").args(args).env("KALAMDB_SERVER", server))
 }
 
-/// The tests of the package: types, units, the package as it is published, and the whole in a browser.
-///
-/// # Errors
-/// When one fails.
+/// The tests of the package: types, units, and the package as it is published.
 pub fn tests() -> Outcome {
-    let mut tally = Tally::default();
-    let result = package().and_then(|()| {
-        let folder = package_folder();
-        npm(&folder, &["run", "typecheck"])?;
-        npm(&folder, &["run", "check:package"])?;
-        let mut command = process::command("npm");
-        command.current_dir(&folder).args(["run", "test"]).env("NO_COLOR", "1");
-        process::watch(&mut command, Stream::Out, |line| tally += Tally::of_vitest(line).unwrap_or_default())
-    });
-    Outcome::of_tests(tally, 1, result)
+    let folder = package_folder();
+    let checked = package()
+        .and_then(|()| npm(&folder, &["run", "typecheck"]))
+        .and_then(|()| npm(&folder, &["run", "check:package"]));
+    vitest(checked, process::command("npm").current_dir(&folder).args(["run", "test"]))
 }
 
-/// Random lives of tabs in the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lives {
-    /// As many as the tests run by themselves. A test that fails runs again, at most twice: browsers share the machine with
-    /// whatever else runs there, and what fails now and then shows in a full run.
-    Few,
-    /// 200, and no test runs again.
-    Many,
+/// Random lives of tabs in the browser, in a full run; a short run leaves the number to the tests.
+const SEQUENCES_FULL: &str = "200";
+
+/// The package in a real browser, with the server that the tests before have built. In a short run a test that fails runs
+/// again, at most twice: browsers share the machine with whatever else runs there, and what fails now and then shows in
+/// a full run.
+pub fn browser_tests(extent: Extent) -> Outcome {
+    let mut command = process::command("npm");
+    command.current_dir(package_folder()).args(["run", "test:browser"]);
+    match extent {
+        Extent::Short => command.args(["--", "--retry=2"]),
+        Extent::Full => command.env("KALAMDB_SEQUENCES", SEQUENCES_FULL),
+    };
+    vitest(package().and_then(|()| with_server(&mut command)), &mut command)
 }
 
-/// The package in a real browser, with a server that the tests before have built.
-pub fn browser_tests(lives: Lives) -> Outcome {
+/// The demo in a real browser, built from the package that is there, with the same server. As to tests that fail, see
+/// [`browser_tests`].
+pub fn demo_tests(extent: Extent) -> Outcome {
+    let folder = demo_folder();
+    let mut command = process::command("npm");
+    command.current_dir(&folder).args(["run", "test"]);
+    if extent == Extent::Short {
+        command.args(["--", "--retry=2"]);
+    }
+    let built = page().and_then(|()| npm(&folder, &["run", "typecheck"]));
+    vitest(built.and_then(|()| with_server(&mut command)), &mut command)
+}
+
+/// Names the server and the browser to tests.
+fn with_server(tests: &mut Command) -> Result<()> {
+    tests.env("KALAMDB_BIN", process::target_directory()?.join("debug/kalamdb"));
+    tests.env("CHROMIUM", browser::chromium().context("no browser; see `cargo xtask doctor`")?);
+    Ok(())
+}
+
+/// Runs tests and counts them, if what comes before them was good.
+fn vitest(before: Result<()>, tests: &mut Command) -> Outcome {
     let mut tally = Tally::default();
-    let result = package().and_then(|()| {
-        let server = process::target_directory()?.join("debug/kalamdb");
-        let mut command = process::command("npm");
-        command.current_dir(package_folder()).args(["run", "test:browser"]).env("NO_COLOR", "1");
-        command.env("KALAMDB_BIN", server);
-        match lives {
-            Lives::Few => command.args(["--", "--retry=2"]),
-            Lives::Many => command.env("KALAMDB_SEQUENCES", "200"),
-        };
-        process::watch(&mut command, Stream::Out, |line| tally += Tally::of_vitest(line).unwrap_or_default())
-    });
+    tests.env("NO_COLOR", "1");
+    let result = before
+        .and_then(|()| process::watch(tests, Stream::Out, |line| tally += Tally::of_vitest(line).unwrap_or_default()));
     Outcome::of_tests(tally, 1, result)
 }
 

@@ -122,11 +122,11 @@ impl Engine {
         self.collect(columns, physical).await
     }
 
-    /// As [`Engine::run`], for one of several queries that come again: `key` stands for the query and its parameters. A plan
-    /// that was made before is used again, if it can be.
+    /// Columns and rows of one of several queries that come again: `key` stands for the query and its parameters. A plan that
+    /// was made before is used again, if it can be.
     ///
     /// # Errors
-    /// As [`Engine::run`], and what `query` gives.
+    /// Kind `invalid` if it cannot run, `quota` past [`QUERY_BYTES_MAX`]; what the store or `query` give.
     pub async fn repeat(
         &mut self,
         key: &[u8],

@@ -29,6 +29,9 @@ const KEY_BYTES_MAX: usize = 16 << 10;
 #[derive(Default)]
 pub struct Plans(VecDeque<Kept>);
 
+/// The columns of a result, and the plan that gives it.
+type Found = (Vec<ResultColumn>, Arc<dyn ExecutionPlan>);
+
 struct Kept {
     key: Vec<u8>,
     catalog: Weak<Catalog>,
@@ -63,7 +66,7 @@ impl Plans {
     ///
     /// # Errors
     /// What reading the tables gives.
-    pub fn find(&mut self, key: &[u8], view: &View) -> Result<Option<(Vec<ResultColumn>, Arc<dyn ExecutionPlan>)>> {
+    pub fn find(&mut self, key: &[u8], view: &View) -> Result<Option<Found>> {
         let Some(at) = self.0.iter().position(|kept| kept.key == key) else { return Ok(None) };
         let Some(kept) = self.0.remove(at) else { return Ok(None) };
         // A catalog that is gone is no other one's address.

@@ -7,12 +7,17 @@ use crate::process::{capture, which};
 /// The version of wasm-bindgen: that of the library in Cargo.toml, whose output the programs read.
 pub const WASM_BINDGEN: &str = "0.2.130";
 
-/// The driver of a Chromium or Chrome that is there, too. The tests start the browser through it.
+/// The driver of a browser that is there, too. Tests of WebAssembly start the browser through it.
 pub fn driver() -> Option<PathBuf> {
     let driver = which("chromedriver")?;
-    let browser = ["chromium", "google-chrome", "chrome"].into_iter().find_map(which)?;
-    capture(&browser, ["--version"])?;
+    capture(chromium()?, ["--version"])?;
     Some(driver)
+}
+
+/// The Chromium or Chrome that tests start: that of `CHROMIUM`, or the first one in PATH.
+pub fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    named.or_else(|| ["chromium", "chromium-browser", "google-chrome", "chrome"].into_iter().find_map(which))
 }
 
 /// The oldest version of Node.js that the packages' tools run on.
