@@ -77,6 +77,8 @@ describe('with a server', () => {
     await check('flights')
     await page.getByRole('button', { name: 'Destination' }).click()
     await page.locator('.rank li').first().waitFor()
+    // Until the new groups are there it shows the old ones, faded.
+    await page.locator('.card[aria-busy=true]').first().waitFor({ state: 'detached' })
     await page.locator('.rank').scrollIntoViewIfNeeded()
     await check('flights-destinations')
 
