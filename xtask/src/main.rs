@@ -99,7 +99,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Test(args) => suite::run(if args.full { suite::Extent::Full } else { suite::Extent::Short }),
-        Task::Demo(passed) => programs::demo(&passed.args),
+        Task::Demo(passed) => process::hand_over(&mut programs::demo(&passed.args)?),
         Task::Sim(passed) => programs::sim(&passed.args),
         Task::Bench(passed) => programs::bench(&passed.args),
         Task::BenchWeb(passed) => programs::bench_web(&passed.args),

@@ -60,6 +60,22 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command in place of this process, which ends with it: what the terminal sends, such as Ctrl-C, is the command's
+/// alone to answer. Where a process cannot be replaced, as [`run`].
+///
+/// # Errors
+/// As [`run`].
+pub fn hand_over(command: &mut Command) -> Result<()> {
+    #[cfg(unix)]
+    {
+        announce(command);
+        let error = std::os::unix::process::CommandExt::exec(command);
+        Err(error).with_context(|| format!("cannot start {}", shown(command)))
+    }
+    #[cfg(not(unix))]
+    run(command)
+}
+
 /// Runs a command, shows its output, and gives each line of one stream to `see`.
 ///
 /// # Errors

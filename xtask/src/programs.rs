@@ -1,6 +1,7 @@
 //! Programs of the workspace, built for release and run: simulator, benchmarks, demo.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -40,15 +41,17 @@ pub fn bench_web(args: &[String]) -> Result<()> {
     web::bench(&server, args)
 }
 
-/// `cargo xtask demo`. The demo runs the server's binary, which it is told by `KALAMDB_BIN`.
+/// `cargo xtask demo`, built and ready to run. The demo runs the server's binary, which it is told by `KALAMDB_BIN`.
 ///
 /// # Errors
-/// When a tool is missing, a build fails or the demo reports a failure.
-pub fn demo(args: &[String]) -> Result<()> {
+/// When a tool is missing or a build fails.
+pub fn demo(args: &[String]) -> Result<Command> {
     setup::ensure(&web::NEEDS)?;
     web::demo()?;
     let programs = native()?;
-    process::run(process::command(programs.join("demo")).args(args).env("KALAMDB_BIN", programs.join("kalamdb")))
+    let mut demo = process::command(programs.join("demo"));
+    demo.args(args).env("KALAMDB_BIN", programs.join("kalamdb"));
+    Ok(demo)
 }
 
 /// Builds server, demo and benchmarks, always together: the same set of packages has the same features, so that what

@@ -50,7 +50,7 @@ pub fn run(extent: Extent) -> Result<()> {
         Extent::Full => {
             steps.run("simulation", || simulation(SEEDS_FULL));
             steps.run("planted-bugs", || programs::sim(&["--planted".into()]));
-            steps.run("demo", || programs::demo(&["--headless".into()]));
+            steps.run("demo", || process::run(&mut programs::demo(&["--headless".into()])?));
         }
     }
     steps.finish()
