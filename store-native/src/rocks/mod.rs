@@ -29,6 +29,9 @@ const FOLDER: &str = "rocksdb";
 /// What RocksDB says when the disk, a quota or a file size limit left no room; its errors carry only text.
 const FULL_MESSAGES: [&str; 3] = ["No space left on device", "File too large", "Disk quota exceeded"];
 
+/// What RocksDB says of the log when another thread's call has just failed on it.
+const FAILED_ELSEWHERE: &str = "Seen error";
+
 /// Opens a RocksDB store in the directory `path`; an absent directory is made.
 ///
 /// # Errors
@@ -39,9 +42,14 @@ pub fn open(path: &Path, options: &RocksOptions, listener: Option<StoreListener>
     let db = DB::open_cf_descriptors(&options.database(directory.is_new()), &folder, options.column_families())
         .map_err(|error| open_failed(&folder, &error))?;
     directory.ready()?;
-    let write_options = WriteOptions::default();
-    let shared = Arc::new(Shared { db, directory });
-    Frame::start(Rocks { shared, write_options, latest: Mutex::default() }, listener)
+    let rocks = Rocks {
+        shared: Arc::new(Shared { db, directory }),
+        write_options: WriteOptions::default(),
+        latest: Mutex::default(),
+        writing: Mutex::default(),
+        syncing: Mutex::default(),
+    };
+    Frame::start(rocks, listener)
 }
 
 struct Rocks {
@@ -50,6 +58,10 @@ struct Rocks {
     /// The last snapshot: as long as nothing is written and somebody holds it, it serves again. Making one takes the
     /// lock that RocksDB's background work takes.
     latest: Mutex<Weak<RocksSnapshot>>,
+    /// Held during a write to the log, and why it failed.
+    writing: Mutex<Option<Error>>,
+    /// Held during a sync of the log, and why it failed.
+    syncing: Mutex<Option<Error>>,
 }
 
 /// The open database; snapshots keep it alive.
@@ -79,6 +91,28 @@ impl Shared {
             _ if is_full(error) => disk_full(what, error),
             _ => unwritable(what, error),
         }
+    }
+}
+
+impl Rocks {
+    /// Runs a call on the log, and finds out why it failed: the first call that fails knows the reason, the one that runs
+    /// beside it only learns that there is one.
+    fn on_log(
+        &self,
+        own: &Mutex<Option<Error>>,
+        beside: &Mutex<Option<Error>>,
+        call: impl FnOnce(&DB) -> std::result::Result<(), rocksdb::Error>,
+    ) -> Result<()> {
+        let mut failure = own.lock();
+        let Err(error) = call(&self.shared.db) else { return Ok(()) };
+        let known = self.shared.write_failed(&error);
+        if !error.as_ref().contains(FAILED_ELSEWHERE) {
+            *failure = Some(known.clone());
+            return Err(known);
+        }
+        // The other call may wait for this lock, too.
+        drop(failure);
+        Err(beside.lock().clone().unwrap_or(known))
     }
 }
 
@@ -133,11 +167,11 @@ impl Engine for Rocks {
     }
 
     fn write(&self, prepared: rocksdb::WriteBatch) -> Result<()> {
-        self.shared.db.write_opt(prepared, &self.write_options).map_err(|error| self.shared.write_failed(&error))
+        self.on_log(&self.writing, &self.syncing, |db| db.write_opt(prepared, &self.write_options))
     }
 
     fn sync(&self) -> Result<()> {
-        self.shared.db.flush_wal(true).map_err(|error| self.shared.write_failed(&error))
+        self.on_log(&self.syncing, &self.writing, |db| db.flush_wal(true))
     }
 
     fn snapshot(self: &Arc<Self>) -> Result<Arc<dyn Snapshot>> {
