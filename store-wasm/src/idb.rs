@@ -19,6 +19,8 @@ pub const LOG: &str = "log";
 /// The key of the only record of [`HEAD`].
 const HEAD_KEY: &str = "head";
 
+/// The code of [`superseded`].
+pub const SUPERSEDED: &str = "superseded";
 /// The code of the error for a database of a newer version.
 pub const NEWER_VERSION: &str = "newer_version";
 
@@ -58,7 +60,7 @@ impl Database {
                 for store in [HEAD, PAGES, LOG] {
                     database.create_object_store(store)?;
                 }
-                Ok(())
+                request.transaction().map_or(Ok(()), |transaction| commit(&transaction))
             }
         });
         request.set_onupgradeneeded(Some(upgraded.unchecked_ref()));
@@ -104,11 +106,23 @@ impl Database {
     /// # Errors
     /// Kind `closed` if the database was taken away.
     pub fn write(&self, durability: Durability) -> Result<Transaction> {
+        self.transaction("readwrite", durability)
+    }
+
+    /// Begins a transaction that only reads.
+    ///
+    /// # Errors
+    /// Kind `closed` if the database was taken away.
+    pub fn read(&self) -> Result<Transaction> {
+        self.transaction("readonly", Durability::Relaxed)
+    }
+
+    fn transaction(&self, mode: &str, durability: Durability) -> Result<Transaction> {
         let stores = Array::of3(&HEAD.into(), &PAGES.into(), &LOG.into());
         let options = Object::new();
         Reflect::set(&options, &"durability".into(), &durability.name().into()).map_err(|error| failed(&error))?;
         let database: &DurableDatabase = self.inner.unchecked_ref();
-        let inner = database.transaction(&stores, "readwrite", &options).map_err(|error| failed(&error))?;
+        let inner = database.transaction(&stores, mode, &options).map_err(|error| failed(&error))?;
         Ok(Transaction { inner })
     }
 
@@ -120,7 +134,8 @@ impl Database {
     }
 }
 
-/// A transaction over all object stores.
+/// A transaction over all object stores. Whoever begins one makes all its requests and commits it before anything else runs:
+/// a tab that is frozen while it has one open would keep the next owner out.
 pub struct Transaction {
     inner: IdbTransaction,
 }
@@ -151,9 +166,15 @@ impl Transaction {
         added.map(drop).map_err(|error| failed(&error))
     }
 
-    /// Removes the records of the log up to `number`.
-    pub fn delete_log(&self, number: u64) -> Result<()> {
-        let range = IdbKeyRange::upper_bound(&key(number)).map_err(|error| failed(&error))?;
+    /// Asks whether the log has a record behind `number`; resolves to its number or nothing.
+    pub fn behind(&self, number: u64) -> Result<IdbRequest> {
+        let range = IdbKeyRange::lower_bound_with_open(&key(number), true).map_err(|error| failed(&error))?;
+        self.store(LOG)?.get_key(&range).map_err(|error| failed(&error))
+    }
+
+    /// Removes the records of the log from `first` to `last`.
+    pub fn delete_log(&self, first: u64, last: u64) -> Result<()> {
+        let range = IdbKeyRange::bound(&key(first), &key(last)).map_err(|error| failed(&error))?;
         self.store(LOG)?.delete(&range).map(drop).map_err(|error| failed(&error))
     }
 
@@ -177,9 +198,13 @@ impl Transaction {
     /// Commits; resolves once the transaction is as durable as was asked for.
     pub async fn commit(self) -> Result<()> {
         let done = self.done();
-        #[expect(deprecated, reason = "the standard has it; only web-sys does not know that any more")]
-        self.inner.commit().map_err(|error| failed(&error))?;
+        self.end()?;
         done.await
+    }
+
+    /// Takes no more requests; those that were made are answered.
+    pub fn end(&self) -> Result<()> {
+        commit(&self.inner).map_err(|error| failed(&error))
     }
 
     /// Resolves once the transaction is complete, or with why it was aborted.
@@ -198,6 +223,11 @@ impl Transaction {
     }
 }
 
+#[expect(deprecated, reason = "the standard has it; only web-sys does not know that any more")]
+fn commit(transaction: &IdbTransaction) -> std::result::Result<(), JsValue> {
+    transaction.commit()
+}
+
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = setTimeout)]
@@ -213,6 +243,11 @@ pub fn pause(millis: i32) -> impl Future<Output = ()> {
     }
 }
 
+/// The result of a request whose transaction is complete.
+pub fn answer(request: &IdbRequest) -> Result<JsValue> {
+    request.result().map_err(|error| failed(&error))
+}
+
 /// The result of a request.
 pub async fn wait(request: &IdbRequest) -> Result<JsValue> {
     let promise = Promise::new(&mut |resolve, reject| {
@@ -220,7 +255,7 @@ pub async fn wait(request: &IdbRequest) -> Result<JsValue> {
         request.set_onerror(Some(&reject));
     });
     match JsFuture::from(promise).await {
-        Ok(_) => request.result().map_err(|error| failed(&error)),
+        Ok(_) => answer(request),
         Err(_) => Err(request_error(request)),
     }
 }
@@ -233,7 +268,7 @@ async fn wait_open(request: &IdbOpenDbRequest, name: &str) -> Result<JsValue> {
         request.set_onblocked(Some(&reject));
     });
     match JsFuture::from(promise).await {
-        Ok(_) => request.result().map_err(|error| failed(&error)),
+        Ok(_) => answer(request),
         Err(event) => {
             let event: web_sys::Event = event.unchecked_into();
             if event.type_() == "blocked" {
@@ -312,7 +347,7 @@ fn storage_gone() -> Error {
 
 /// Another owner took the number under which this one wanted to write.
 pub fn superseded() -> Error {
-    Error::closed("superseded", "another tab has taken the database over: open it again, or use it there")
+    Error::closed(SUPERSEDED, "another tab has taken the database over: open it again, or use it there")
 }
 
 /// IndexedDB has a database of this name that another library or the page itself has made.

@@ -7,10 +7,13 @@ use kalamdb_core::codec::{Reader, Writer};
 use kalamdb_core::store::{CowMap, Image, Partition, WriteOp};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::idb::{Database, LOG, PAGES, wait};
+use crate::idb::{self, Database, LOG, PAGES, SUPERSEDED, wait};
 use crate::record::{self, Parts, damaged};
 use crate::table::PageTable;
 use crate::{Durability, page};
+
+/// How often a store is read anew because an earlier owner has written meanwhile.
+const OPENS_MAX: u32 = 10;
 
 /// What is stored beside the pairs.
 #[derive(Debug, Default)]
@@ -25,6 +28,9 @@ pub struct Layout {
     pub log_bytes: u64,
     /// Parts of pages that a rewriting left behind when it was cut off.
     pub orphans: Vec<u64>,
+    /// Numbers that openings took, in order. They stay taken when the log is cut: an earlier owner, however late it goes on,
+    /// meets the one that its successor took.
+    pub taken: Vec<u64>,
 }
 
 impl Layout {
@@ -43,7 +49,33 @@ impl Layout {
 /// # Errors
 /// Kind `corrupt` if something stored is damaged or missing, `quota` if there is no room for a number.
 pub async fn load(database: &Database, durability: Durability) -> Result<(Image, Layout)> {
+    for _ in 1..OPENS_MAX {
+        let (image, mut layout) = read(database).await?;
+        match take(database, &mut layout, durability).await {
+            Err(error) if error.code() == SUPERSEDED => {}
+            taken => return taken.map(|()| (image, layout)),
+        }
+    }
+    Err(idb::superseded())
+}
+
+/// Takes the next number of the log.
+async fn take(database: &Database, layout: &mut Layout, durability: Durability) -> Result<()> {
     let transaction = database.write(durability)?;
+    transaction.add_log(layout.log_next, &record::encode(&[])[0])?;
+    let behind = transaction.behind(layout.log_next)?;
+    transaction.commit().await?;
+    if !idb::answer(&behind)?.is_undefined() {
+        // The earlier owner has taken the number and cut the log behind it. An empty record more harms nobody.
+        return Err(idb::superseded());
+    }
+    layout.taken.push(layout.log_next);
+    layout.log_next += 1;
+    Ok(())
+}
+
+async fn read(database: &Database) -> Result<(Image, Layout)> {
+    let transaction = database.read()?;
     let requests = [
         transaction.head()?,
         transaction.keys(PAGES)?,
@@ -51,7 +83,8 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
         transaction.keys(LOG)?,
         transaction.values(LOG)?,
     ];
-    // One transaction sees one state, and it stays open while its answers are taken and read.
+    transaction.end()?;
+    // One transaction sees one state.
     let mut answers = Vec::with_capacity(requests.len());
     for request in &requests {
         answers.push(wait(request).await?);
@@ -72,10 +105,6 @@ pub async fn load(database: &Database, durability: Durability) -> Result<(Image,
     let values = Array::from(&answers[4]);
     let log = log_keys.into_iter().zip(values.iter());
     read_log(log, &mut layout, &mut image)?;
-
-    transaction.add_log(layout.log_next, &record::encode(&[])[0])?;
-    transaction.commit().await?;
-    layout.log_next += 1;
     Ok((image, layout))
 }
 
@@ -107,6 +136,7 @@ fn read_log(stored: impl Iterator<Item = (u64, JsValue)>, layout: &mut Layout, i
     let mut next = None;
     for (number, part) in stored {
         if number < layout.log_first {
+            layout.taken.push(number);
             continue;
         }
         if next.is_some_and(|next| next != number) {
@@ -117,7 +147,11 @@ fn read_log(stored: impl Iterator<Item = (u64, JsValue)>, layout: &mut Layout, i
         layout.log_records += 1;
         layout.log_bytes += part.len() as u64;
         let Some(whole) = parts.push(&part)? else { continue };
-        for batch in record::decode(&whole)? {
+        let batches = record::decode(&whole)?;
+        if batches.is_empty() && number > layout.log_first {
+            layout.taken.push(number);
+        }
+        for batch in batches {
             batch.ops().iter().for_each(|op: &WriteOp| layout.table.mark(op));
             image.apply(batch);
         }

@@ -6,7 +6,7 @@ use kalamdb_core::Result;
 use kalamdb_core::store::{Image, WriteBatch};
 
 use crate::Durability;
-use crate::idb::{self, Database};
+use crate::idb::{self, Database, Transaction};
 use crate::load::Layout;
 use crate::record;
 use crate::store::{Shared, Work};
@@ -18,6 +18,8 @@ const LOG_RECORDS: u64 = 1_000;
 /// Milliseconds between the beginnings of two transactions, unless somebody waits: each costs the engine's thread as much as
 /// ten small commits. A commit that comes alone is written at once.
 const PACE_MILLIS: i32 = 4;
+/// Numbers of openings that are kept; more only cost time at the next opening.
+const TAKEN_MAX: usize = 256;
 /// Bytes of pages that one IndexedDB transaction writes.
 const TRANSACTION_BYTES: usize = 8 << 20;
 
@@ -86,13 +88,13 @@ impl Writer {
 
     /// Writes the changed pages anew and cuts the log; `image` is the state at its end.
     ///
-    /// New pages are written first, under keys that nobody knows. The transaction that makes them known takes a number
-    /// of the log: a successor's pages are never replaced.
+    /// New pages are written first, under keys that nobody knows; then one transaction makes them known. Each transaction
+    /// takes a number of the log: a successor's pages are never replaced.
     async fn compact(&mut self, image: &Image) -> Result<()> {
         let (table, rewrite) = self.layout.table.rewritten(image);
         let mut puts = rewrite.puts.into_iter().peekable();
         while puts.peek().is_some() {
-            let transaction = self.database.write(Durability::Relaxed)?;
+            let transaction = self.numbered(Durability::Relaxed)?;
             let mut bytes = 0;
             while bytes < TRANSACTION_BYTES
                 && let Some((id, part)) = puts.next()
@@ -102,18 +104,75 @@ impl Writer {
             }
             transaction.commit().await?;
         }
-        let number = self.layout.log_next;
+        let first = self.layout.log_next;
         // The flush of this transaction covers the pages: the browser writes all of an origin to one log.
-        let transaction = self.database.write(Durability::Strict)?;
-        transaction.add_log(number, &record::encode(&[])[0])?;
-        transaction.put_head(&Layout::head(&table, number))?;
-        transaction.delete_log(number - 1)?;
+        let transaction = self.numbered(Durability::Strict)?;
+        transaction.put_head(&Layout::head(&table, first))?;
+        let (taken, ranges) = cut(&self.layout.taken, self.layout.log_first, first);
+        for (from, to) in ranges {
+            transaction.delete_log(from, to)?;
+        }
         for id in rewrite.deletes.iter().chain(&self.layout.orphans) {
             transaction.delete_page(*id)?;
         }
         transaction.commit().await?;
-        let first = number;
-        self.layout = Layout { table, log_first: first, log_next: number + 1, ..Layout::default() };
+        self.layout = Layout { table, log_first: first, log_next: first + 1, taken, ..Layout::default() };
         Ok(())
+    }
+
+    /// Begins a transaction that takes the next number of the log for an empty record.
+    fn numbered(&mut self, durability: Durability) -> Result<Transaction> {
+        let transaction = self.database.write(durability)?;
+        transaction.add_log(self.layout.log_next, &record::encode(&[])[0])?;
+        self.layout.log_next += 1;
+        Ok(transaction)
+    }
+}
+
+/// The numbers that stay taken when the log from `since` is cut before `first`, and the ranges to remove, first and last number
+/// each.
+fn cut(taken: &[u64], since: u64, first: u64) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let (old, kept) = taken.split_at(taken.len().saturating_sub(TAKEN_MAX));
+    let mut ranges: Vec<(u64, u64)> = old.last().map(|last| (0, *last)).into_iter().collect();
+    let mut from = since;
+    for &number in kept.iter().filter(|number| **number >= since).chain([&first]) {
+        if from < number {
+            ranges.push((from, number - 1));
+        }
+        from = number + 1;
+    }
+    (kept.to_vec(), ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TAKEN_MAX, cut};
+
+    #[test]
+    fn numbers_that_openings_took_stay() {
+        assert_eq!(cut(&[], 0, 9), (vec![], vec![(0, 8)]));
+        assert_eq!(cut(&[1, 2, 5], 0, 9), (vec![1, 2, 5], vec![(0, 0), (3, 4), (6, 8)]));
+        assert_eq!(cut(&[1, 2, 5, 8], 4, 9), (vec![1, 2, 5, 8], vec![(4, 4), (6, 7)]));
+        let many: Vec<u64> = (1..=TAKEN_MAX as u64 + 5).map(|number| 2 * number).collect();
+        let (kept, ranges) = cut(&many, 500, 1_000_000);
+        assert_eq!((kept.len(), kept[0]), (TAKEN_MAX, 12));
+        assert_eq!(
+            ranges,
+            [
+                (0, 10),
+                (501, 501),
+                (503, 503),
+                (505, 505),
+                (507, 507),
+                (509, 509),
+                (511, 511),
+                (513, 513),
+                (515, 515),
+                (517, 517),
+                (519, 519),
+                (521, 521),
+                (523, 999_999)
+            ]
+        );
     }
 }

@@ -129,6 +129,74 @@ async fn a_second_owner_locks_the_first_out_and_loses_nothing() {
 }
 
 #[wasm_bindgen_test]
+async fn owners_stay_locked_out_after_the_log_was_cut() {
+    delete("cut-off").await.expect("it is new");
+    let mut olds = Vec::new();
+    let mut last = open("cut-off").await;
+    for owner in 0..4_u32 {
+        let new = open("cut-off").await;
+        olds.push(std::mem::replace(&mut last, new));
+        // The log is cut within the numbers of the second and of the fourth.
+        for number in 0..if owner % 2 == 1 { 1_100 } else { 3 } {
+            last.commit(numbered(owner * 10_000 + number)).expect("a commit");
+            last.flushed().await.expect("durable");
+        }
+    }
+    for old in olds {
+        old.commit(numbered(77)).expect("it does not know yet");
+        assert_eq!(old.flushed().await.expect_err("too late").code(), "superseded");
+    }
+    let again = open("cut-off").await;
+    assert_eq!(count(&again), 2_206);
+}
+
+#[wasm_bindgen_test]
+async fn an_owner_that_is_overtaken_while_it_compacts_harms_nothing() {
+    // Several pages for each transaction of a compaction, and several of these.
+    let big = |round: u32, number: u32| {
+        let mut batch = WriteBatch::new();
+        for part in 0..40_u8 {
+            let key = [&round.to_be_bytes()[..], &number.to_be_bytes(), &[part]].concat();
+            batch.put(Partition::Rows, key, vec![part; 60_000]);
+        }
+        batch
+    };
+    for wait in 0..12 {
+        delete("overtaken").await.expect("it is new");
+        let old = open("overtaken").await;
+        for number in 0..8 {
+            old.commit(big(0, number)).expect("a commit");
+        }
+        for _ in 0..wait * 4 {
+            turn().await;
+        }
+        let before = old.persisted();
+        let new = open("overtaken").await;
+        let kept = count(&new);
+        assert!(kept as u64 >= 40 * before.0, "{before:?} were durable, {kept} rows are there");
+        for number in 0..8 {
+            new.commit(big(1, number)).expect("a commit");
+            new.flushed().await.expect("durable");
+        }
+        // It either was done before, or is told.
+        let is_done = old.flushed().await.map_err(|error| assert_eq!(error.code(), "superseded")).is_ok();
+        assert_eq!(is_done, kept == 320, "{kept}");
+        let again = open("overtaken").await;
+        assert_eq!(count(&again), kept + 320);
+    }
+}
+
+/// Lets other tasks run.
+async fn turn() {
+    let timer = js_sys::Promise::new(&mut |resolve, _| {
+        let global = js_sys::global();
+        let set = js_sys::Reflect::get(&global, &"setTimeout".into()).expect("a worker");
+        js_sys::Function::from(set).call1(&global, &resolve).expect("a timer");
+    });
+    wasm_bindgen_futures::JsFuture::from(timer).await.expect("it is never rejected");
+}
+
+#[wasm_bindgen_test]
 async fn the_log_is_compacted_and_nothing_is_lost() {
     delete("compacted").await.expect("it is new");
     for round in 0..6_u32 {

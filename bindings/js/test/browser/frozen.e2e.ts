@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Profile } from './support/profile.js'
 import type { Tab } from './support/tab.js'
 import { COUNTED } from './support/tables.js'
-import { until } from './support/until.js'
+import { until, within } from './support/until.js'
 import { type Device, useWorld } from './support/world.js'
 import { stop, writing } from './support/writing.js'
 
@@ -44,6 +44,24 @@ it('a leader loses the lead after three seconds; thawed, it follows, and its wri
   await follower.reload()
   await follower.open({ name: 'frozen' })
   expect(await rows()).toEqual(found)
+})
+
+it('a tab that is frozen while it opens the database keeps nobody out', async () => {
+  const first = await open()
+  await first.query('CREATE USER TABLE app.large (id INT PRIMARY KEY, body TEXT)')
+  const body = 'x'.repeat(200_000)
+  for (let id = 0; id < 50; id++) await first.write('INSERT INTO app.large (id, body) VALUES ($1, $2)', [id, body])
+  await first.close()
+  for (const wait of [60, 75, 90, 105, 120]) {
+    const [opening, other] = [await device.tab(), await device.tab()]
+    await opening.run(({ kalam }) => void kalam.open({ name: 'frozen' }))
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    await opening.freeze()
+    // A transaction that stays open in the frozen tab would make it wait until the browser ends that, after a minute.
+    await within('the other tab', other.open({ name: 'frozen' }), 30_000)
+    await opening.thaw()
+    for (const tab of [opening, other]) await tab.close()
+  }
 })
 
 it('a leader is left alone while it only runs a long statement', async () => {
