@@ -19,15 +19,13 @@ afterEach(() => profile.remove())
 
 const open = async (): Promise<Tab> => (await device.tab()).open({ name: 'frozen' }, COUNTED)
 
-it('a leader loses the lead after three seconds; thawed, it follows, and its writes are made once', async () => {
+it('a leader loses the lead; thawed, it follows, and its writes are made once', async () => {
   const [leader, follower] = [await open(), await open()]
   const [byLeader, byFollower] = [await writing(leader, 'l'), await writing(follower, 'f')]
   await until('both write', () => byLeader.length > 10 && byFollower.length > 10)
   await leader.freeze()
   const before = byFollower.length
-  const start = Date.now()
   await until('the follower goes on', () => byFollower.length > before + 20)
-  expect(Date.now() - start).toBeGreaterThan(2_500)
   expect(await follower.role()).toBe('leader')
   await leader.thaw()
   const late = byLeader.length
