@@ -27,6 +27,9 @@ const MODULES: [Module; 2] = [
     Module { package: "kalamdb-query", file: "kalamdb_query", folder: "query" },
 ];
 
+/// The package as npm names it, when it is packed in its folder.
+const TARBALL: &str = concat!("kalamdb-", env!("CARGO_PKG_VERSION"), ".tgz");
+
 /// The folder of the npm package.
 fn package_folder() -> PathBuf {
     process::root().join("bindings/js")
@@ -54,8 +57,15 @@ pub fn run() -> Result<()> {
     setup::ensure(&NEEDS)?;
     let mut steps = Steps::new("xtask web");
     steps.run("web-modules", modules);
-    steps.run("web-package", package);
-    steps.finish()
+    steps.run("web-package", || package().and_then(|()| pack()));
+    steps.finish()?;
+    println!("npm install {}", package_folder().join(TARBALL).display());
+    Ok(())
+}
+
+/// Packs the package as it is published, into its folder.
+fn pack() -> Result<()> {
+    npm(&package_folder(), &["pack"])
 }
 
 /// Builds the modules as they are shipped.

@@ -2,17 +2,24 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useServer } from './support/server.js'
 import { PACKAGE, Site } from './support/site.js'
 import { Tab } from './support/tab.js'
 import { until, within } from './support/until.js'
 import { useWorld } from './support/world.js'
 
 const INSTALL_MILLIS = 400_000
+const { devDependencies } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
+  devDependencies: { vite: string }
+}
+const VITE = { vite: devDependencies.vite }
 const WEBPACK = { webpack: '5.112.2', 'webpack-cli': '7.3.1' }
 const world = useWorld()
+const server = useServer()
 const folder = mkdtempSync(join(tmpdir(), 'kalamdb-package-'))
 let tarball = ''
 
@@ -51,8 +58,10 @@ function project(name: string, tools: Record<string, string>, files: Record<stri
     'package.json': JSON.stringify(manifest),
     'main.js': APPLICATION,
     ...files
-  }))
+  })) {
+    mkdirSync(dirname(join(root, file)), { recursive: true })
     writeFileSync(join(root, file), text)
+  }
   npm(root, 'install')
   return root
 }
@@ -90,15 +99,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 it(
   'runs in a Vite project: the development server and what is built',
   async () => {
-    const { devDependencies } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
-      devDependencies: { vite: string }
-    }
     const config = "export default { optimizeDeps: { exclude: ['kalamdb'] } }\n"
-    const root = project(
-      'vite',
-      { vite: devDependencies.vite },
-      { 'index.html': page('/main.js'), 'vite.config.js': config }
-    )
+    const root = project('vite', VITE, { 'index.html': page('/main.js'), 'vite.config.js': config })
     execFileSync('npx', ['vite', 'build'], { cwd: root, stdio: 'pipe' })
     expect(await titleOf(join(root, 'dist'))).toBe('written')
     await development(root, async (url) => expect(await titleAt(url)).toBe('written'))
@@ -121,6 +123,50 @@ it(
     execFileSync('npx', ['webpack'], { cwd: root, stdio: 'pipe' })
     writeFileSync(join(root, 'dist/index.html'), page('/main.js'))
     expect(await titleOf(join(root, 'dist'))).toBe('written')
+  },
+  INSTALL_MILLIS
+)
+
+it(
+  'the guide to a first web application leads to a note that was written offline',
+  async () => {
+    const guide = readFileSync(join(PACKAGE, '../../docs/web-start.md'), 'utf8')
+    const blocks = [...guide.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)]
+    const block = (kind: string): string => String(blocks.find(([, of]) => of === kind)?.[2])
+    // What `npm create vite` makes; the address is that of the test's server.
+    const root = project('guide', VITE, {
+      'index.html': page('/src/main.ts'),
+      'vite.config.js': block('js'),
+      'src/main.ts': ''
+    })
+    writeFileSync(join(root, 'src/main.ts'), block('ts').replace('http://127.0.0.1:7171', server.url))
+    await development(root, async (url) => {
+      const [one, two] = await Promise.all([0, 1].map(async () => (await world.device()).context.newPage()))
+      if (one === undefined || two === undefined) throw new Error('no page')
+      const says = (page: Page, text: string) =>
+        until(`a page says ${text}`, async () => (await page.locator('p').textContent())?.startsWith(text))
+      const shows = (page: Page, ...titles: string[]) =>
+        until(`a page shows ${String(titles)}`, async () => {
+          const shown = await page.locator('li').allTextContents()
+          return String(shown) === String(titles)
+        })
+      const add = async (page: Page, title: string) => {
+        await page.locator('input').fill(title)
+        await page.locator('button').click()
+      }
+      const address = `${url}#${server.mint()}`
+      await Promise.all([one.goto(address), two.goto(address)])
+      await add(one, 'at once')
+      await shows(two, 'at once')
+      await server.kill('SIGTERM')
+      await says(one, 'waiting')
+      await add(one, 'offline')
+      await says(one, 'waiting, 1 to send')
+      await one.reload()
+      await shows(one, 'at once', 'offline')
+      await server.start()
+      await shows(two, 'at once', 'offline')
+    })
   },
   INSTALL_MILLIS
 )
