@@ -16,6 +16,9 @@ use crate::writer::Writer;
 
 /// Bytes of commits that may wait for the browser.
 pub const WAITING_BYTES_MAX: usize = 512 << 20;
+/// Commits, and their bytes, that are written without a pause for more.
+const PACE_COMMITS: usize = 512;
+const PACE_BYTES: usize = 1 << 20;
 
 /// What `persisted` promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +73,8 @@ struct State {
     has_ended: bool,
     /// Somebody waits for what waits.
     is_urgent: bool,
+    /// The writer lets commits gather.
+    is_pausing: bool,
     waiting: Vec<WriteBatch>,
     waiting_bytes: usize,
     writer: Option<Waker>,
@@ -201,13 +206,14 @@ impl Shared {
         Some(Work { batches, commit: state.last, image })
     }
 
-    /// Resolves with `pause`, or as soon as somebody cannot wait.
+    /// Resolves with `pause`, or as soon as somebody cannot wait or enough waits.
     pub async fn pause(&self, pause: impl Future<Output = ()>) {
         let mut pause = pin!(pause);
         poll_fn(|cx| {
             {
                 let mut state = self.state.lock();
-                if state.is_urgent || state.is_closed || state.failed.is_some() {
+                state.is_pausing = !(state.is_urgent || state.is_closed || state.failed.is_some() || state.is_plenty());
+                if !state.is_pausing {
                     return Poll::Ready(());
                 }
                 state.writer = Some(cx.waker().clone());
@@ -215,6 +221,7 @@ impl Shared {
             pause.as_mut().poll(cx)
         })
         .await;
+        self.state.lock().is_pausing = false;
     }
 
     /// What waits is written at once.
@@ -277,6 +284,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether enough waits for a transaction.
+    fn is_plenty(&self) -> bool {
+        self.waiting.len() >= PACE_COMMITS || self.waiting_bytes >= PACE_BYTES
+    }
+
     fn check(&self) -> Result<()> {
         if self.is_closed {
             return Err(Error::closed("store_closed", "the store is closed: open the database again"));
@@ -307,7 +319,8 @@ impl Store for IndexedDbStore {
             state.waiting.push(batch.clone());
             state.image.apply(batch);
             state.last.0 += 1;
-            (state.last, state.writer.take())
+            let is_due = !state.is_pausing || state.is_plenty();
+            (state.last, if is_due { state.writer.take() } else { None })
         };
         if let Some(writer) = writer {
             writer.wake();

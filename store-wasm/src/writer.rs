@@ -15,9 +15,9 @@ use crate::store::{Shared, Work};
 const LOG_BYTES: u64 = 1 << 20;
 /// … or this many records.
 const LOG_RECORDS: u64 = 1_000;
-/// Milliseconds between the beginnings of two transactions, unless somebody waits: each costs the engine's thread as much as
-/// ten small commits. A commit that comes alone is written at once.
-const PACE_MILLIS: i32 = 4;
+/// Milliseconds between the beginnings of two transactions, unless somebody waits or much does: each costs the engine's thread
+/// as much as ten small commits. A commit that comes alone is written at once.
+const PACE_MILLIS: i32 = 20;
 /// Numbers of openings that are kept; more only cost time at the next opening.
 const TAKEN_MAX: usize = 256;
 /// Bytes of pages that one IndexedDB transaction writes.

@@ -17,7 +17,7 @@ use super::{Direction, KeyRange};
 pub use cursor::CowCursor;
 
 /// Small in tests, so that a few hundred keys make a deep tree.
-const NODE_ENTRIES_MAX: usize = if cfg!(test) { 8 } else { 64 };
+const NODE_ENTRIES_MAX: usize = if cfg!(test) { 8 } else { 32 };
 const NODE_ENTRIES_LOW: usize = NODE_ENTRIES_MAX / 4;
 
 #[derive(Clone, Debug)]
