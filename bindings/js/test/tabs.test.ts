@@ -309,4 +309,17 @@ describe('without locks, or in memory,', () => {
     expect(alone.tabs.role).toBe('leader')
     await alone.close()
   })
+
+  it('without locks the tab that was first is told once another one has the database', async () => {
+    const world = new World()
+    world.hasLocks = false
+    const first = await world.open()
+    await (await first.query(insert, ['a', 1])).persisted()
+    const second = await world.open()
+    expect(await second.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await expect(first.query(insert, ['b', 2])).rejects.toMatchObject({ kind: 'closed', code: 'superseded' })
+    await expect(first.query('SELECT k, v')).rejects.toMatchObject({ kind: 'closed', code: 'superseded' })
+    await (await second.query(insert, ['c', 3])).persisted()
+    await second.close()
+  })
 })

@@ -46,7 +46,7 @@ export function EnginePanel() {
       </table>
       {!db.modules.some(({ name }) => name === 'query') && (
         <>
-          <p className="quiet">The query module comes with the first query that joins or uses more functions.</p>
+          <p className="quiet">The query module comes with the first query that joins, uses more functions, or reads many rows for a few.</p>
           <button type="button" className="button" disabled={isLoading} onClick={() => void load()}>
             {isLoading ? 'Loading …' : 'Load it now, for offline'}
           </button>

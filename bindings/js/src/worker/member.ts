@@ -166,6 +166,11 @@ export class Member {
   async #stepDown(): Promise<void> {
     const leader = this.#leader
     if (leader === undefined || this.#isOver) return
+    if (this.#lobby === undefined) {
+      // It cannot ask the other one.
+      await leader.close().catch(() => {})
+      return this.#end(noSharing())
+    }
     this.#leader = undefined
     this.#attachment++
     this.#release?.()
@@ -216,6 +221,13 @@ export class Member {
     request.catch((error: unknown) => this.#end(error))
   }
 }
+
+const noSharing = (): KalamError =>
+  new KalamError(
+    'closed',
+    'superseded',
+    'another tab has opened the database, and tabs of this page cannot share it: serve the page over HTTPS or from localhost, where browsers have Web Locks'
+  )
 
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
