@@ -1,6 +1,7 @@
 //! Live queries of one table by their SQL.
 
 use kalamdb_core::device::{Device, News};
+use kalamdb_core::query::Plan;
 use kalamdb_core::query::live::{LiveChange, LiveQuery, LiveRow, Placed, Removed};
 use kalamdb_core::{Error, Result, Value, View};
 
@@ -48,6 +49,11 @@ impl Live {
     /// The result columns.
     pub fn columns(&self) -> &[ResultColumn] {
         &self.columns
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        self.live.plan()
     }
 
     /// Moves on to the present state of the device; the change is empty if the result stays as it is.

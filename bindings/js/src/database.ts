@@ -59,7 +59,8 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
         const result = await this.#run<Record<string, unknown>>(statement)
         return { rows: result, write: result }
       },
-      all: async (statements) => (await client.script(statements)).progress
+      all: async (statements) => (await client.script(statements)).progress,
+      echo: (edit) => this.#lives.echo(edit)
     })
   }
 

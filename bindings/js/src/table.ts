@@ -1,4 +1,5 @@
 import { KalamError } from './errors.js'
+import type { Edit } from './live/echo.js'
 import type { Write } from './result.js'
 import { tableName } from './schema/ddl.js'
 import type {
@@ -20,6 +21,8 @@ export interface TableRunner {
   one(statement: Statement): Promise<{ rows: readonly Record<string, unknown>[]; write: Write }>
   /** Runs statements that take effect together. */
   all(statements: readonly Statement[]): Promise<Omit<Write, 'affected'>>
+  /** Shows an update in live queries. Gives what is called when it has taken effect or failed. */
+  echo?(edit: Edit): () => void
 }
 
 /** Rows of one INSERT: its text stays short enough for the engine to keep it parsed. */
@@ -83,7 +86,9 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   }
 
   /**
-   * Changes columns of the row with this key. `affected` is 0 if there is none.
+   * Changes columns of the row with this key. `affected` is 0 if there is none. Live queries of this page that show the row
+   * show the change before the function returns, where their condition and order do not depend on it and its columns are
+   * BOOLEAN, INT, DOUBLE or TEXT; should the change be refused, the row becomes again what it was.
    *
    * @throws KalamError `invalid` if a value does not fit
    */
@@ -93,7 +98,17 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
     if (given.columns.length === 0) throw this.#invalid('nothing_to_change', 'update was given no column')
     const set = given.columns.map((column, at) => `${quote(column)} = $${values.length + at + 1}`).join(', ')
     const text = `UPDATE ${this.#name} SET ${set} WHERE ${this.#where}`
-    return (await this.#runner.one({ text, values: [...values, ...given.values] })).write
+    const one = this.#runner.one({ text, values: [...values, ...given.values] })
+    const end = this.#runner.echo?.({
+      table: `${this.#spec.namespace}.${this.#spec.name}`,
+      key: new Map(this.#spec.key.map((column, at) => [column, values[at]])),
+      changes: new Map(given.columns.map((column, at) => [column, given.values[at]]))
+    })
+    try {
+      return (await one).write
+    } finally {
+      end?.()
+    }
   }
 
   /** Deletes the row with this key. `affected` is 0 if there is none. */

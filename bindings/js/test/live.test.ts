@@ -3,7 +3,7 @@ import { applyChanges, compare, decodeRows, type KeyedRows } from '../src/live/r
 import { PLAIN_VALUES } from '../src/values/decode.js'
 import type { LiveEvent } from '../src/index.js'
 import { concat, packRows } from './support/pack.js'
-import { keyBytes, packChanges } from './support/engine.js'
+import { keyBytes, packChanges, SHOWS } from './support/engine.js'
 import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
@@ -14,7 +14,7 @@ interface Kv {
 const all = 'SELECT k, v FROM app.kv ORDER BY k'
 
 const keyed = (rows: readonly (readonly [string, number])[]): KeyedRows<Kv> =>
-  decodeRows(concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key))]), PLAIN_VALUES)
+  decodeRows(concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key)), SHOWS]), PLAIN_VALUES)
 
 describe('changes', () => {
   it('applied to rows give the rows after, whatever they are', () => {

@@ -26,9 +26,9 @@ impl Live {
 
 #[wasm_bindgen]
 impl Live {
-    /// The first result: a packed result, then the key of each row. It is given once.
+    /// The first result: a packed result, then the key of each row, and how changes of rows show. It is given once.
     pub fn rows(&mut self) -> Vec<u8> {
-        packed::encode_live(self.live.columns(), &std::mem::take(&mut self.first))
+        packed::encode_live(self.live.columns(), &std::mem::take(&mut self.first), self.live.plan())
     }
 
     /// What changed since the last call; `undefined` if nothing did.

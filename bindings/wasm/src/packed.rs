@@ -7,6 +7,7 @@
 //! 16; a column of BIGINTs that count has type 17. TEXT, BYTES and JSON are the ends of the values (u32 each) and all their bytes behind each other.
 
 use kalamdb_core::codec::Reader;
+use kalamdb_core::query::Plan;
 use kalamdb_core::query::live::{LiveChange, LiveRow};
 use kalamdb_core::{Datum, Error, Result, Type, Value};
 use kalamdb_sql::{ResultColumn, StatementResult};
@@ -73,10 +74,28 @@ fn write_columns<'a, I: Iterator<Item = &'a [Value]>>(
     }
 }
 
-/// The first result of a live query: as a list of one result, then the key of each row (length u32, bytes).
-pub fn encode_live(columns: &[ResultColumn], rows: &[LiveRow]) -> Vec<u8> {
+/// The first result of a live query: as a list of one result, then the key of each row (length u32, bytes). Then how
+/// changes of rows show: the table's full name (text; empty if every change may move a row), a list of the columns that
+/// decide (u32, texts), one of those of its primary key, and one of the places that show a column (u32 each, text).
+pub fn encode_live(columns: &[ResultColumn], rows: &[LiveRow], plan: &Plan) -> Vec<u8> {
     let mut out = encode_rows(columns, rows.iter());
     rows.iter().for_each(|row| bytes_with_length(&mut out, &row.key));
+    let Some(shows) = plan.shows() else {
+        text(&mut out, "");
+        return out;
+    };
+    let table = plan.table();
+    text(&mut out, &format!("{}.{}", table.namespace, table.name));
+    number(&mut out, shows.deciding.len());
+    shows.deciding.iter().for_each(|name| text(&mut out, name));
+    number(&mut out, table.primary_key.len());
+    let key = table.primary_key.iter().filter_map(|id| table.column(*id));
+    key.for_each(|column| text(&mut out, column.name.as_str()));
+    number(&mut out, shows.places.len());
+    for (place, name) in shows.places {
+        number(&mut out, place);
+        text(&mut out, name);
+    }
     out
 }
 

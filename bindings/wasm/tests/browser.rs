@@ -152,7 +152,13 @@ async fn a_live_query_tells_what_changed_and_the_host_is_told_once_for_all() {
     let session = engine.session();
     run(&session, SCHEMA, &[]);
     let mut live = engine.live("SELECT id FROM app.notes ORDER BY id", &[]).expect("it runs");
-    assert_eq!(live.rows(), bigints("SELECT", "id", &[]));
+    // No rows; of `app.notes`, `id` decides, is the key, and stands at place 0.
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let id = [&1_u32.to_le_bytes()[..], &text("id")].concat();
+    let place = [&1_u32.to_le_bytes()[..], &0_u32.to_le_bytes(), &text("id")].concat();
+    assert_eq!(live.rows(), [bigints("SELECT", "id", &[]), text("app.notes"), id.clone(), id, place].concat());
+    let mut groups = engine.live("SELECT count(*) AS n FROM app.notes", &[]).expect("it runs");
+    assert!(groups.rows().ends_with(&text("")), "every change may move a row");
     engine.persisted().await.expect("memory");
     wait().await;
     let before = number(&host, "changes").expect("it counts");

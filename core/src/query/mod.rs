@@ -38,6 +38,6 @@ pub use declare::{
     Amount, BYTES_HELD_MAX, Field, Function, Limits, Nulls, OUTPUTS_MAX, Order, Output, PARAMETERS_MAX, Query,
     ROWS_HELD_MAX, Select, SortDirection, parameter,
 };
-pub use plan::{OutputColumn, Plan};
+pub use plan::{OutputColumn, Plan, Shows};
 pub use rows::{RowRef, Rows};
 pub use run::Visit;

@@ -8,9 +8,10 @@ use super::check::Checker;
 use super::conjunct::{Conjunct, conjuncts};
 use super::declare::{Amount, Field, Limits, Nulls, OUTPUTS_MAX, Order, Output, Place, Query, SortDirection};
 use super::path::{Path, Wanted, WantedOrder, paths};
-use super::reading::Reading;
+use super::reading::{Reading, column_of};
 use crate::catalog::{Catalog, Table};
 use crate::expr::Expr;
+use crate::ids::ColumnId;
 use crate::value::Type;
 use crate::{Error, Result};
 
@@ -24,6 +25,15 @@ pub struct OutputColumn {
     pub name: String,
     /// Its type.
     pub ty: Type,
+}
+
+/// How changes of a row of the table show in a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shows<'a> {
+    /// Columns on which the filter and the order depend.
+    pub deciding: Vec<&'a str>,
+    /// Places of the result that show a column of the table.
+    pub places: Vec<(usize, &'a str)>,
 }
 
 /// A [`Query`] ready to be executed; parameters are bound then.
@@ -166,6 +176,27 @@ impl Plan {
     /// The table that it reads.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// How changes of a row show in the result, if it has a row for each row of the table: which columns decide whether
+    /// and where it stands, and at which places it shows which. `None` if every change may move a row, as with
+    /// `ORDER BY _updated`, and for groups.
+    pub fn shows(&self) -> Option<Shows<'_>> {
+        let Body::Rows(body) = &self.body else { return None };
+        let filter = self.whole.iter().flat_map(|filter| filter.reading.fields());
+        let deciding = filter.chain(body.order_reading.fields()).map(|field| column_of(*field));
+        let deciding = deciding.collect::<Option<Vec<ColumnId>>>()?;
+        let place =
+            |(place, slot): (usize, &usize)| column_of(body.reading.fields()[*slot]).map(|column| (place, column));
+        let places = body.output.iter().enumerate().filter_map(place);
+        Some(Shows {
+            deciding: deciding.into_iter().filter_map(|column| self.name_of(column)).collect(),
+            places: places.filter_map(|(place, column)| Some((place, self.name_of(column)?))).collect(),
+        })
+    }
+
+    fn name_of(&self, column: ColumnId) -> Option<&str> {
+        self.table.column(column).map(|column| column.name.as_str())
     }
 
     /// For each parameter the type that it must have; `None` if it is not used.

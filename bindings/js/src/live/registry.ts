@@ -1,3 +1,4 @@
+import type { Edit } from './echo.js'
 import type { LiveSource } from './source.js'
 
 /** The live queries of a page by text and parameters: equal ones share their rows. Unused ones are forgotten. @internal */
@@ -15,5 +16,13 @@ export class LiveRegistry {
     this.#sources.set(key, new WeakRef(source as LiveSource<never>))
     this.#unused.register(source, key)
     return source
+  }
+
+  /** Shows an update where it can be shown at once. Gives what is called when the engine has answered. */
+  echo(edit: Edit): () => void {
+    const ends = Array.from(this.#sources.values(), (source) => source.deref()?.echo(edit))
+    return () => {
+      for (const end of ends) end?.()
+    }
   }
 }

@@ -1,11 +1,12 @@
 /**
  * The rows of a live query and how they change. The bytes stand in the engine's interface: all rows are one packed result
- * with one key for each row behind it; changes are the old indexes that rows leave and the new ones that rows come to.
+ * with one key for each row behind it, and how changes of rows show; changes are the old indexes that rows leave and the new ones that rows come to.
  *
  * @module
  */
 import type { Cursor, ValueOptions } from '../values/columns.js'
-import { readByte, readKey, readResults, readU32 } from '../values/decode.js'
+import { type Column, readByte, readKey, readResults, readText, readU32 } from '../values/decode.js'
+import type { Shows } from './echo.js'
 
 /** What happened to one row. */
 export interface Change<R> {
@@ -32,10 +33,33 @@ export interface Step<R> {
 }
 
 /** All rows. @internal */
-export function decodeRows<R>(bytes: Uint8Array, options: ValueOptions): KeyedRows<R> {
+export interface WholeRows<R> extends KeyedRows<R> {
+  /** How changes of rows show; nothing if every one may move its row. */
+  readonly shows: Shows | undefined
+}
+
+/** All rows. @internal */
+export function decodeRows<R>(bytes: Uint8Array, options: ValueOptions): WholeRows<R> {
   const cursor: Cursor = { bytes, at: 0 }
-  const rows = (readResults(cursor, options)[0]?.rows ?? []) as R[]
-  return { rows, keys: rows.map(() => readKey(cursor)) }
+  const [result] = readResults(cursor, options)
+  const rows = (result?.rows ?? []) as R[]
+  const keys = rows.map(() => readKey(cursor))
+  return { rows, keys, shows: readShows(cursor, result?.columns ?? []) }
+}
+
+function readShows(cursor: Cursor, columns: readonly Column[]): Shows | undefined {
+  const table = readText(cursor)
+  if (table === '') return undefined
+  const texts = (): string[] => Array.from({ length: readU32(cursor) }, () => readText(cursor))
+  const deciding = new Set(texts())
+  const primary = texts()
+  const places = Array.from({ length: readU32(cursor) }, () => ({
+    column: columns[readU32(cursor)] as Column,
+    of: readText(cursor)
+  }))
+  const shown = new Map(places.map(({ of, column }) => [of, column.name]))
+  const key = new Map(primary.flatMap((of) => (shown.has(of) ? [[of, shown.get(of) as string]] : [])))
+  return { table, deciding, places, key: key as Map<string, string> }
 }
 
 interface Leaving {
@@ -125,8 +149,8 @@ export function compare<R>(before: KeyedRows<R>, after: KeyedRows<R>): Step<R> {
   return { next: { rows, keys: after.keys }, changes: [...deletes, ...changes] }
 }
 
-/** The old object if the row's values are the same: a row that only moved is not a new one. */
-function kept<R>(old: R | undefined, row: R): R {
+/** The old object if the row's values are the same: a row that only moved is not a new one. @internal */
+export function kept<R>(old: R | undefined, row: R): R {
   if (old === undefined) return row
   const [a, b] = [old, row] as [Record<string, unknown>, Record<string, unknown>]
   const names = Object.keys(b)

@@ -1,6 +1,7 @@
 import { isKalamError, KalamError } from '../errors.js'
 import type { ValueOptions } from '../values/columns.js'
-import { applyChanges, type Change, compare, decodeRows, type KeyedRows } from './rows.js'
+import { type Echo, echoOf, type Edit, type Shows } from './echo.js'
+import { applyChanges, type Change, compare, decodeRows, kept, type KeyedRows, type Step } from './rows.js'
 
 /** The state of a live query; the same object until something changes, and so are its rows. */
 export interface LiveSnapshot<R> {
@@ -51,7 +52,11 @@ export class LiveSource<R> implements LiveSink {
   readonly #listeners = new Set<LiveListener<R>>()
   #stop: (() => void) | undefined
   #lingering: ReturnType<typeof setTimeout> | undefined
+  /** What the engine has; what is shown differs by the echoes. */
   #state: KeyedRows<R> | undefined
+  #shows: Shows | undefined
+  /** Updates of rows that the engine has not answered, in order. */
+  #echoes: Echo[] = []
   #snapshot: LiveSnapshot<R> = LOADING
 
   /** `open` begins to feed the sink, and gives what ends it. */
@@ -80,12 +85,13 @@ export class LiveSource<R> implements LiveSink {
   rows(bytes: Uint8Array): void {
     this.#take(() => {
       const whole = decodeRows<R>(bytes, this.#options)
+      this.#shows = whole.shows
       if (this.#state === undefined) {
         this.#become(whole, null)
         return
       }
-      const { next, changes } = compare(this.#state, whole)
-      if (changes.length > 0) this.#become(next, changes)
+      const step = compare(this.#state, whole)
+      if (step.changes.length > 0) this.#step(step)
     })
   }
 
@@ -93,9 +99,26 @@ export class LiveSource<R> implements LiveSink {
     this.#take(() => {
       if (this.#state === undefined)
         throw new KalamError('internal', 'live_out_of_order', 'changes of a live query came before its rows')
-      const { next, changes } = applyChanges(this.#state, bytes, this.#options)
-      this.#become(next, changes)
+      this.#step(applyChanges(this.#state, bytes, this.#options))
     })
+  }
+
+  /**
+   * Shows an update at once, if nothing but values of a row that is shown can change by it. Gives what is called when the
+   * engine has answered, after its changes have come.
+   */
+  echo(edit: Edit): (() => void) | undefined {
+    const state = this.#state
+    const echo = state === undefined || this.#shows === undefined ? undefined : echoOf(this.#shows, state, edit)
+    if (state === undefined || echo === undefined) return undefined
+    this.#echoes.push(echo)
+    this.#show(state, echo.key)
+    return () => {
+      const at = this.#echoes.indexOf(echo)
+      if (at < 0) return
+      this.#echoes.splice(at, 1)
+      if (this.#state !== undefined) this.#show(this.#state, echo.key)
+    }
   }
 
   failed(error: KalamError): void {
@@ -115,13 +138,54 @@ export class LiveSource<R> implements LiveSink {
     this.#stop?.()
     this.#stop = undefined
     this.#state = undefined
+    this.#shows = undefined
+    this.#echoes = []
     if (this.#snapshot.status === 'live')
       this.#snapshot = Object.freeze({ rows: this.#snapshot.rows, status: 'loading' })
   }
 
-  #become(state: KeyedRows<R>, changes: readonly Change<R>[] | null): void {
+  /** The engine's rows are others; those with echoes look as before, unless the engine moved them. */
+  #step({ next, changes }: Step<R>): void {
+    if (this.#echoes.length === 0) return this.#become(next, changes)
+    const before = this.#snapshot.rows
+    const shown = new Map(this.#state?.keys.map((key, index) => [key, before[index] as R]))
+    const rows = [...next.rows]
+    for (const key of new Set(this.#echoes.map((echo) => echo.key))) {
+      const index = next.keys.indexOf(key)
+      if (index >= 0) rows[index] = kept(shown.get(key), this.#echoed(key, next.rows[index] as R))
+    }
+    const visible = changes.map((change): Change<R> => ({
+      ...change,
+      row: change.type === 'delete' ? (shown.get(change.key) as R) : (rows[change.index] as R)
+    }))
+    const isSame = rows.length === before.length && rows.every((row, index) => row === before[index])
+    if (isSame) this.#state = next
+    else this.#become(next, visible, rows)
+  }
+
+  /** A row of the engine's with the echoes that it has. */
+  #echoed(key: string, row: R): R {
+    const own = this.#echoes.filter((echo) => echo.key === key)
+    return own.length === 0 ? row : Object.assign({}, row, ...own.map(({ values }) => values))
+  }
+
+  /** Shows a row after its echoes have changed. */
+  #show(state: KeyedRows<R>, key: string): void {
+    const index = state.keys.indexOf(key)
+    if (index < 0) return
+    const before = this.#snapshot.rows
+    const row = kept(before[index], this.#echoed(key, state.rows[index] as R))
+    const rows = before.with(index, row)
+    // Without echoes the row is what the engine has; the object that is known stays.
+    const isSettled = !this.#echoes.some((echo) => echo.key === key)
+    const settled = isSettled ? { keys: state.keys, rows: state.rows.with(index, row) } : state
+    if (row === before[index]) this.#state = settled
+    else this.#become(settled, [{ type: 'update', key, row, index }], rows)
+  }
+
+  #become(state: KeyedRows<R>, changes: readonly Change<R>[] | null, rows = state.rows): void {
     this.#state = state
-    this.#snapshot = Object.freeze({ rows: Object.freeze(state.rows), status: 'live' })
+    this.#snapshot = Object.freeze({ rows: Object.freeze(rows), status: 'live' })
     const event = { rows: this.#snapshot.rows, changes }
     for (const listener of [...this.#listeners]) guarded(() => listener.event(event))
   }

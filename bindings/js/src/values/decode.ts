@@ -159,7 +159,8 @@ const scratchBytes = new Uint8Array(scratch.buffer)
 /** Text so short that a decoder's call would cost more than its characters. */
 const SHORT_BYTES_MAX = 24
 
-function readText(cursor: Cursor): string {
+/** @internal */
+export function readText(cursor: Cursor): string {
   const length = readU32(cursor)
   need(cursor, length)
   const { bytes, at } = cursor

@@ -154,3 +154,57 @@ it('beyond one table are refused', async () => {
   })
   expect(code).toBe('live_one_table')
 })
+
+it('an update by key is shown before the function returns, and taken back if it is refused', async () => {
+  const seen = await tab.run(async ({ kalam }) => {
+    const { defineSchema, open, t } = kalam
+    const schema = defineSchema('app', {
+      tasks: { id: t.int().primaryKey(), title: t.text(), done: t.boolean(), rank: t.int().check('rank < 100') }
+    })
+    const db = await open({ name: 'echo', schema })
+    for (const id of [1, 2, 3]) await db.tables.tasks.insert({ id, title: `task ${id}`, done: false, rank: id })
+    const live = db.query('SELECT title, id, done, rank FROM app.tasks WHERE done = FALSE ORDER BY title').live()
+    let events = 0
+    live.onChange(() => events++)
+    await live.ready
+    const shown = () =>
+      live
+        .getSnapshot()
+        .rows.map((row) => `${String(row.id)} ${String(row.rank)}`)
+        .join(', ')
+    const out: unknown[] = []
+    const write = db.tables.tasks.update(2, { rank: 20 })
+    out.push(shown())
+    await write
+    out.push(shown(), events)
+    // What the condition and the order depend on is the engine's to show.
+    const done = db.tables.tasks.update(1, { done: true, rank: 10 })
+    out.push(shown())
+    await done
+    out.push(shown(), events)
+    const refused = db.tables.tasks.update(3, { rank: 100 })
+    out.push(shown())
+    out.push(await refused.then(undefined, (error: { code: string }) => error.code), shown(), events)
+    const long = db.tables.tasks.update(3, { rank: 30 })
+    const wrong = db.query('UPDATE app.tasks SET rank = 31 WHERE id = 3')
+    out.push(shown())
+    await Promise.all([long, wrong])
+    out.push(shown())
+    await db.close()
+    return out
+  })
+  expect(seen).toEqual([
+    '1 1, 2 20, 3 3',
+    '1 1, 2 20, 3 3',
+    2,
+    '1 1, 2 20, 3 3',
+    '2 20, 3 3',
+    3,
+    '2 20, 3 100',
+    'check_violation',
+    '2 20, 3 3',
+    5,
+    '2 20, 3 30',
+    '2 20, 3 31'
+  ])
+})

@@ -354,7 +354,7 @@ class FakeLive implements Live {
   rows(): Uint8Array {
     const rows = this.#first
     this.#first = []
-    return concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key))])
+    return concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key)), SHOWS])
   }
 
   changes(): Uint8Array | undefined {
@@ -375,6 +375,13 @@ class FakeLive implements Live {
 }
 
 export const keyBytes = (key: string): Uint8Array => concat([u32(utf8(key).length), utf8(key)])
+
+/** The rows of `app.kv` are in the order of `k`; what happens to `v` moves none. */
+export const SHOWS = concat([
+  ...['app.kv', 1, 'k', 1, 'k', 2, 0, 'k', 1, 'v'].map((part) =>
+    typeof part === 'number' ? u32(part) : keyBytes(part)
+  )
+])
 
 /** The difference of two states as the engine packs it. */
 export function packChanges(

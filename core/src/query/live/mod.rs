@@ -116,6 +116,11 @@ impl LiveQuery {
         self.plan.columns()
     }
 
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The keys of the present rows, in order.
     pub fn keys(&self) -> Vec<Vec<u8>> {
         match &self.result {

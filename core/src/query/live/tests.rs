@@ -211,3 +211,25 @@ fn an_altered_table_asks_for_a_new_start() {
     let error = live.refresh(altered, None).expect_err("the plan is stale");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, "stale_plan"));
 }
+
+#[test]
+fn a_plan_tells_which_changes_cannot_move_a_row() {
+    let view = space().view();
+    let table = view.catalog().live_table(NOTES).expect("it exists").clone();
+    let plan = |query: &Query| Plan::new(view.catalog(), query).expect("a valid query");
+    let by = |field| Order::descending(Output::Field(field));
+
+    let mut query = Query::of(NOTES).select(&table, field(2)).select(&table, Field::Updated).select(&table, field(0));
+    query = query.filter(Expr::compare(Comparison::Equal, field(1).expr(), parameter(0)));
+    query.order_by = vec![by(field(0))];
+    let shown = plan(&query);
+    let shows = shown.shows().expect("its rows are the table's");
+    assert_eq!(shows.deciding, ["topic", "id"]);
+    assert_eq!(shows.places, [(0, "stars"), (2, "id")]);
+
+    // Every change is one of `_updated`, too.
+    query.order_by = vec![by(Field::Updated)];
+    assert_eq!(plan(&query).shows(), None);
+    let (groups, _) = queries(&table).into_iter().find(|(query, _)| query.is_grouped()).expect("some have groups");
+    assert_eq!(plan(&groups).shows(), None);
+}
