@@ -115,8 +115,9 @@ async function index(engine) {
 }
 
 /** From the call of a write until the subscriber is called with its effect. */
-async function live(engine, world, limit) {
+async function live(engine, world, limit, by = 'update') {
   const { database } = engine
+  const update = (id, stars) => (database[by] === undefined ? database.update(id, stars) : database[by](id, stars))
   const expected = answers.live(world.rows, THREAD, limit)
   let waiting
   let rows
@@ -148,14 +149,14 @@ async function live(engine, world, limit) {
       const stars = 1_000 + change
       const start = performance.now()
       const shown = until((latest) => latest[place].stars === stars)
-      const write = database.update(expected[place].id, stars)
+      const write = update(expected[place].id, stars)
       times.push((await shown) - start)
       await write
     }
   } finally {
     await end()
   }
-  for (const row of expected.slice(0, LIMIT)) await database.update(row.id, row.stars)
+  for (const row of expected.slice(0, LIMIT)) await update(row.id, row.stars)
   const groups = []
   for (let at = 0; at < times.length; at += LIVE_GROUP) {
     groups.push(times.slice(at, at + LIVE_GROUP).reduce((sum, ms) => sum + ms, 0) / LIVE_GROUP)
@@ -213,6 +214,7 @@ export const measures = {
   indexed: (engine, world) => query(engine, world, 'filterOrderLimit', { sorted: true }),
   live: (engine, world) => live(engine, world, LIMIT),
   'live-all': (engine, world) => live(engine, world, undefined),
+  'live-engine': (engine, world) => live(engine, world, LIMIT, 'updateInEngine'),
   'reopen-scan': (engine, world) => reopen(engine, world, (database) => database.scan()),
   'reopen-key': (engine, world) => reopen(engine, world, (database, rows) => database.pointRead(rows.length >> 1)),
   sync,

@@ -21,6 +21,7 @@
  * @property {() => any} scan number of rows and sum of `stars`
  * @property {() => Promise<Database | void> | void} createIndex on (thread, created); a database if it had to be opened anew
  * @property {(id: number, stars: number) => any} update
+ * @property {(id: number, stars: number) => any} [updateInEngine] the same, of which nothing shows before the engine has it
  * @property {(thread: string, limit: number | undefined, changed: (rows: object[]) => void, failed: (error: Error) => void) => Promise<() => any>} [live]
  *   calls `changed` with all rows of the thread, newest first, at first and after each change, and `failed` if it cannot go
  *   on; resolves with its end

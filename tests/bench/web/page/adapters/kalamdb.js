@@ -85,6 +85,11 @@ class Database {
     return this.#db.tables.messages.update(id, { stars })
   }
 
+  /** As `update`, but nothing of it shows before the engine has it. */
+  updateInEngine(id, stars) {
+    return this.#db.query('UPDATE app.messages SET stars = $1 WHERE id = $2', [stars, id]).then()
+  }
+
   async live(thread, limit, changed, failed) {
     const text = limit === undefined ? SQL.live : `${SQL.live} LIMIT ${LIMIT}`
     const query = this.#db.query(text, [thread]).live()
