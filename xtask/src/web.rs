@@ -133,11 +133,13 @@ pub fn bench(server: &Path, args: &[String]) -> Result<()> {
     process::run(process::command("node").current_dir(&folder).arg("run.mjs").args(args).env("KALAMDB_SERVER", server))
 }
 
-/// The tests of the package: types, units, and the package as it is published.
+/// The tests of the package: format, types, documentation, units, and the package as it is published.
 pub fn tests() -> Outcome {
     let folder = package_folder();
     let checked = package()
+        .and_then(|()| npm(&folder, &["run", "lint"]))
         .and_then(|()| npm(&folder, &["run", "typecheck"]))
+        .and_then(|()| npm(&folder, &["run", "docs"]))
         .and_then(|()| npm(&folder, &["run", "check:package"]));
     vitest(checked, process::command("npm").current_dir(&folder).args(["run", "test"]))
 }
