@@ -192,8 +192,8 @@ impl Shared {
         .await
     }
 
-    /// The work that there is; `None` once nothing comes any more. `wants_image` is asked, with the bytes to write: as long as the writer holds an image,
-    /// changes have to copy what they touch.
+    /// The work that there is; `None` once nothing comes any more. `wants_image` is asked, with the bytes to write: as long
+    /// as the writer holds an image, changes have to copy what they touch.
     pub fn take(&self, wants_image: impl Fn(u64) -> bool) -> Option<Work> {
         let mut state = self.state.lock();
         if state.waiting.is_empty() || state.failed.is_some() {

@@ -154,25 +154,8 @@ mod tests {
         assert_eq!(cut(&[1, 2, 5], 0, 9), (vec![1, 2, 5], vec![(0, 0), (3, 4), (6, 8)]));
         assert_eq!(cut(&[1, 2, 5, 8], 4, 9), (vec![1, 2, 5, 8], vec![(4, 4), (6, 7)]));
         let many: Vec<u64> = (1..=TAKEN_MAX as u64 + 5).map(|number| 2 * number).collect();
-        let (kept, ranges) = cut(&many, 500, 1_000_000);
+        let (kept, ranges) = cut(&many, 520, 1_000_000);
         assert_eq!((kept.len(), kept[0]), (TAKEN_MAX, 12));
-        assert_eq!(
-            ranges,
-            [
-                (0, 10),
-                (501, 501),
-                (503, 503),
-                (505, 505),
-                (507, 507),
-                (509, 509),
-                (511, 511),
-                (513, 513),
-                (515, 515),
-                (517, 517),
-                (519, 519),
-                (521, 521),
-                (523, 999_999)
-            ]
-        );
+        assert_eq!(ranges, [(0, 10), (521, 521), (523, 999_999)]);
     }
 }

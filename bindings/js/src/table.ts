@@ -88,7 +88,7 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   /**
    * Changes columns of the row with this key. `affected` is 0 if there is none. Live queries of this page that show the row
    * show the change before the function returns, where their condition and order do not depend on it and its columns are
-   * BOOLEAN, INT, DOUBLE or TEXT; should the change be refused, the row becomes again what it was.
+   * BOOLEAN, TEXT, DOUBLE or integers; should the change be refused, the row becomes again what it was.
    *
    * @throws KalamError `invalid` if a value does not fit
    */

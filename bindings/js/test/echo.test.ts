@@ -92,6 +92,19 @@ describe('an update by key', () => {
     await db.close()
   })
 
+  it('by a listener is told to all after what it heard', async () => {
+    const { db, query, table } = await live()
+    const heard: string[] = []
+    query.onChange(({ rows }) => {
+      heard.push(`one ${String(rows[0]?.v)}`)
+      if (rows[0]?.v === 2) void table.update('a', { v: 3 })
+    })
+    query.onChange(({ rows }) => heard.push(`two ${String(rows[0]?.v)}`))
+    await table.update('a', { v: 2 })
+    expect(heard).toEqual(['one 1', 'two 1', 'one 2', 'two 2', 'one 3', 'two 3'])
+    await db.close()
+  })
+
   it('in any order of updates, answers and changes of others leads to what the engine has', async () => {
     for (let seed = 1; seed <= 40; seed++) {
       let state = seed

@@ -1,6 +1,7 @@
 /**
  * The rows of a live query and how they change. The bytes stand in the engine's interface: all rows are one packed result
- * with one key for each row behind it, and how changes of rows show; changes are the old indexes that rows leave and the new ones that rows come to.
+ * with one key for each row behind it, and how changes of rows show; changes are the old indexes that rows leave and the new
+ * ones that rows come to.
  *
  * @module
  */

@@ -57,6 +57,8 @@ export class LiveSource<R> implements LiveSink {
   #shows: Shows | undefined
   /** Updates of rows that the engine has not answered, in order. */
   #echoes: Echo[] = []
+  /** Events that listeners have not heard, each with those that it is for; the first is being told. */
+  readonly #untold: { readonly event: LiveEvent<R>; readonly listeners: readonly LiveListener<R>[] }[] = []
   #snapshot: LiveSnapshot<R> = LOADING
 
   /** `open` begins to feed the sink, and gives what ends it. */
@@ -148,15 +150,15 @@ export class LiveSource<R> implements LiveSink {
   #step({ next, changes }: Step<R>): void {
     if (this.#echoes.length === 0) return this.#become(next, changes)
     const before = this.#snapshot.rows
-    const shown = new Map(this.#state?.keys.map((key, index) => [key, before[index] as R]))
     const rows = [...next.rows]
     for (const key of new Set(this.#echoes.map((echo) => echo.key))) {
       const index = next.keys.indexOf(key)
-      if (index >= 0) rows[index] = kept(shown.get(key), this.#echoed(key, next.rows[index] as R))
+      const shown = before[this.#state?.keys.indexOf(key) ?? -1]
+      if (index >= 0) rows[index] = kept(shown, this.#echoed(key, next.rows[index] as R))
     }
     const visible = changes.map((change): Change<R> => ({
       ...change,
-      row: change.type === 'delete' ? (shown.get(change.key) as R) : (rows[change.index] as R)
+      row: (change.type === 'delete' ? before : rows)[change.index] as R
     }))
     const isSame = rows.length === before.length && rows.every((row, index) => row === before[index])
     if (isSame) this.#state = next
@@ -186,8 +188,18 @@ export class LiveSource<R> implements LiveSink {
   #become(state: KeyedRows<R>, changes: readonly Change<R>[] | null, rows = state.rows): void {
     this.#state = state
     this.#snapshot = Object.freeze({ rows: Object.freeze(rows), status: 'live' })
-    const event = { rows: this.#snapshot.rows, changes }
-    for (const listener of [...this.#listeners]) guarded(() => listener.event(event))
+    this.#tell({ rows: this.#snapshot.rows, changes })
+  }
+
+  /** A listener may update a row, which is an event again: that one waits until all have heard of this one. */
+  #tell(event: LiveEvent<R>): void {
+    this.#untold.push({ event, listeners: [...this.#listeners] })
+    if (this.#untold.length > 1) return
+    for (let next = this.#untold[0]; next !== undefined; next = this.#untold[0]) {
+      const { event: told, listeners } = next
+      for (const listener of listeners) if (this.#listeners.has(listener)) guarded(() => listener.event(told))
+      this.#untold.shift()
+    }
   }
 
   #take(work: () => void): void {
