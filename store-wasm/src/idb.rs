@@ -272,12 +272,33 @@ async fn wait_open(request: &IdbOpenDbRequest, name: &str) -> Result<JsValue> {
         Err(event) => {
             let event: web_sys::Event = event.unchecked_into();
             if event.type_() == "blocked" {
+                abandon(request);
                 let message = format!("another tab holds database `{name}` open: close it and try again");
                 return Err(Error::retry("database_blocked", message));
             }
-            Err(request_error(request))
+            match request.error() {
+                Ok(Some(error)) if REFUSALS.contains(&error.name().as_str()) => Err(no_indexeddb(&error)),
+                _ => Err(request_error(request)),
+            }
         }
     }
+}
+
+/// What browsers fail with that offer IndexedDB to a page which may not store anything.
+const REFUSALS: [&str; 3] = ["InvalidStateError", "SecurityError", "NotAllowedError"];
+
+/// Lets go of what a request nobody waits for any more opens later: held open, it would keep everybody else waiting.
+fn abandon(request: &IdbOpenDbRequest) {
+    let late = Closure::once_into_js({
+        let request = request.clone();
+        move || {
+            if let Ok(database) = request.result().and_then(|result| result.dyn_into::<IdbDatabase>()) {
+                database.close();
+            }
+        }
+    });
+    request.set_onsuccess(Some(late.unchecked_ref()));
+    request.set_onerror(None);
 }
 
 fn request_error(request: &IdbRequest) -> Error {

@@ -84,8 +84,10 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
     client.terminate(new KalamError('closed', 'open_aborted', 'opening the database was given up'))
   signal?.addEventListener('abort', abort)
   try {
-    await client.open()
-    if (schema !== undefined) await applySchema(client, schema)
+    const opened = client.open()
+    // Sent with the first message to the engine.
+    const applied = schema === undefined ? undefined : applySchema(client, schema)
+    await Promise.all([opened, applied])
     return new Database<T, S>(client, checked.name, schema, sync?.url)
   } catch (error) {
     signal?.throwIfAborted()

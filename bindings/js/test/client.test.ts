@@ -5,6 +5,27 @@ import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
 
+/** From now on the browser has no IndexedDB. */
+function withoutIndexedDb(world: World): void {
+  const load = world.environment(world.workers[0]!).loadEngine
+  world.loadEngine = async () => {
+    const { module, info } = await load()
+    const open = module.Engine.open.bind(module.Engine)
+    return {
+      info,
+      module: {
+        Engine: {
+          ...module.Engine,
+          open: (options, callbacks) =>
+            options.name === undefined
+              ? open(options, callbacks)
+              : Promise.reject(thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
+        }
+      }
+    }
+  }
+}
+
 describe('statements', () => {
   it('run, give rows, and tell what they wrote', async () => {
     const world = new World()
@@ -254,26 +275,35 @@ describe('a database', () => {
     await world.advance(50)
     expect(db.storage.bytes).toBe(32)
     await db.close()
-    const load = world.environment(world.workers[0]!).loadEngine
-    world.loadEngine = async () => {
-      const { module, info } = await load()
-      const open = module.Engine.open.bind(module.Engine)
-      return {
-        info,
-        module: {
-          Engine: {
-            ...module.Engine,
-            open: (options, callbacks) =>
-              options.name === undefined
-                ? open(options, callbacks)
-                : Promise.reject(thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
-          }
-        }
-      }
-    }
+    withoutIndexedDb(world)
     const without = await world.open()
     expect(without.storage).toMatchObject({ mode: 'memory', reason: 'this window has no IndexedDB' })
     await without.close()
+  })
+
+  it('in memory ends with the worker or the tab that had it, and says so', async () => {
+    const world = new World()
+    const lost = { kind: 'closed', code: 'memory_lost' }
+    const db = await world.open({ storage: 'memory' })
+    const errors: KalamError[] = []
+    db.on('error', (error) => errors.push(error))
+    await (await db.query(insert, ['a', 1])).persisted()
+    await expect(db.query('PANIC')).rejects.toMatchObject({ code: 'worker_crashed' })
+    await world.settle()
+    expect(errors).toMatchObject([lost])
+    await expect(db.query('SELECT k, v')).rejects.toMatchObject(lost)
+    await db.close()
+
+    withoutIndexedDb(world)
+    const [leader, follower] = [await world.open(), await world.open()]
+    await leader.query(insert, ['a', 1])
+    expect(await follower.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await leader.close()
+    await world.settle()
+    await expect(follower.query('SELECT k, v')).rejects.toMatchObject(lost)
+    const again = await world.open()
+    expect(await again.query('SELECT k, v')).toEqual([])
+    await again.close()
   })
 
   it('says why it does not open', async () => {

@@ -299,6 +299,7 @@ export class Client {
   }
 
   #attach(to: Attachment, lost: { readonly error: KalamError; readonly crashed: boolean } | undefined): void {
+    if (lost !== undefined && this.#attachment?.storage.mode === 'memory') return this.#forgotten(lost.error)
     const wasLeader = this.#attachment?.role === 'leader'
     this.#attachment = to
     this.#status = to.status
@@ -313,6 +314,18 @@ export class Client {
     if (wasLeader !== (to.role === 'leader')) this.events.emit('leader', to.role === 'leader')
     if (lost?.crashed === true) this.events.emit('restarted', { error: lost.error, writes })
     this.#tell()
+  }
+
+  /** What was in memory went with the worker that had it. */
+  #forgotten(cause: KalamError): void {
+    const error = new KalamError(
+      'closed',
+      'memory_lost',
+      `the database was in memory and is gone, with what was not synced: open it again (${cause.message})`,
+      { cause }
+    )
+    this.events.emit('error', error)
+    this.terminate(error)
   }
 
   #answers(answers: Answers): void {

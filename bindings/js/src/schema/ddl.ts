@@ -36,11 +36,12 @@ function columnText(name: string, spec: ColumnSpec): string {
  * @internal
  */
 export async function applySchema(client: Client, schema: Schema): Promise<void> {
-  await client.execute({ text: schemaStatements(schema).join(';\n'), values: [] })
-  for (const table of schema.specs.values()) {
-    const { results } = await client.execute({ text: `DESCRIBE ${tableName(table)}`, values: [] })
-    const found = (results[0]?.rows ?? []) as unknown as DescribedColumn[]
-    await compare(client, table, found)
+  const tables = [...schema.specs.values()]
+  const create = schemaStatements(schema)
+  const describe = tables.map((table) => `DESCRIBE ${tableName(table)}`)
+  const { results } = await client.execute({ text: [...create, ...describe].join(';\n'), values: [] })
+  for (const [at, table] of tables.entries()) {
+    await compare(client, table, (results[create.length + at]?.rows ?? []) as unknown as DescribedColumn[])
   }
 }
 

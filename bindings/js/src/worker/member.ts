@@ -86,10 +86,14 @@ export class Member {
         })
       )
     })
-    void held.then(() => this.#stand(false))
+    this.#stand(false)
+    // A leader watches the tab's lock.
+    void held.then(() => {
+      if (this.#leader === undefined && !this.#isOver) this.#follow(name)
+    })
   }
 
-  /** Wants to be the leader: when its turn comes, or at once. Until then it follows. */
+  /** Wants to be the leader: when its turn comes, or at once. */
   #stand(steal: boolean): void {
     const name = this.#open?.options.name
     const { locks } = this.#environment
@@ -110,7 +114,6 @@ export class Member {
       if (isHeld) void this.#stepDown()
       else if (!isAbort(error)) this.#end(error)
     })
-    if (!steal) this.#follow(name)
   }
 
   #follow(name: string): void {
@@ -165,8 +168,9 @@ export class Member {
   /** Another tab has the database: this one closes its engine, which writes no more, and follows. */
   async #stepDown(): Promise<void> {
     const leader = this.#leader
+    const name = this.#open?.options.name
     if (leader === undefined || this.#isOver) return
-    if (this.#lobby === undefined) {
+    if (this.#lobby === undefined || name === undefined) {
       // It cannot ask the other one.
       await leader.close().catch(() => {})
       return this.#end(noSharing())
@@ -179,7 +183,9 @@ export class Member {
     await leader.close().catch(() => {
       // It could not write any more, which is the reason for all this.
     })
+    if (this.#isOver) return
     this.#stand(false)
+    this.#follow(name)
   }
 
   #attached(to: Attachment): void {

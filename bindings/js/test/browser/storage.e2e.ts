@@ -23,10 +23,24 @@ const errors = (tab: Tab): Promise<{ kind: string; code: string; message: string
   tab.run(({ kept }) => kept.errors)
 
 describe('without IndexedDB', () => {
-  it('rows are in memory, and the database says why', async () => {
+  const none = "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })"
+  const throws = "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }"
+  const fails = `
+    const real = IDBFactory.prototype.open
+    IDBFactory.prototype.open = function () {
+      const request = real.call(this, 'another')
+      Object.defineProperty(request, 'error', { value: new DOMException('no', 'InvalidStateError') })
+      queueMicrotask(() => request.onerror(new Event('error')))
+      return request
+    }`
+  it.each([
+    ['that is missing', none],
+    ['that throws', throws],
+    ['that fails', fails]
+  ])('%s rows are in memory, and the database says why', async (_, browser) => {
     const tab = await world.ownTab()
-    const seen = await tab.run(async (api) => {
-      const text = `Object.defineProperty(globalThis, 'indexedDB', { value: undefined }); await import('${location.origin}/dist/worker.js')`
+    const seen = await tab.run(async (api, of) => {
+      const text = `${of}; await import('${location.origin}/dist/worker.js')`
       const script = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
       // What was said before the import was through is said again.
       const worker = (): Worker => {
@@ -53,7 +67,7 @@ describe('without IndexedDB', () => {
         mode: db.storage.mode,
         reason: db.storage.reason
       }
-    })
+    }, browser)
     expect(seen).toEqual({ rows: [{ id: 1 }], mode: 'memory', reason: expect.stringMatching(/IndexedDB/) as string })
   })
 })
@@ -107,12 +121,10 @@ describe('storage that is cleared under the application', () => {
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     const cdp = await tab.cdp()
     await cdp.send('Storage.clearDataForOrigin', { origin: world.site.url, storageTypes: 'all' })
-    const failed = await tab.write("INSERT INTO app.notes VALUES (2, 'y')").then(
-      () => undefined,
-      (error: { kind: string }) => error.kind
-    )
-    expect(failed).toMatch(/closed|retry/)
+    const gone = { kind: 'closed', code: 'storage_gone' }
+    await expect(tab.write("INSERT INTO app.notes VALUES (2, 'y')")).rejects.toMatchObject(gone)
     await until('the application is told', async () => (await errors(tab)).length > 0)
+    expect(await errors(tab)).toMatchObject([gone])
     await tab.reload()
     await tab.open({ name: 'storage' }, NOTES)
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])

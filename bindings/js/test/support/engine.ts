@@ -252,6 +252,9 @@ class FakeSession implements Session {
 
   execute(sql: string, params: Uint8Array, request?: Uint8Array): Uint8Array | Promise<Uint8Array> {
     if (this.#engine.isClosed) throw thrown('closed', 'store_closed', 'the store is closed')
+    const statements = sql.split(';\n')
+    if (statements.length > 1)
+      return packed(statements.map((statement) => this.execute(statement, params, request) as Uint8Array))
     const text = sql.replaceAll('"', '')
     this.#engine.texts.push(text)
     const values = unpackParameters(params)
@@ -304,6 +307,12 @@ class FakeSession implements Session {
     const mutation = changes.length === 0 ? 0 : this.#engine.commit(changes, request)
     return packResults([{ tag, affected: changes.length, mutation }])
   }
+}
+
+/** The results of statements as those of one text. */
+function packed(results: readonly Uint8Array[]): Uint8Array {
+  const counts = results.map((result) => new DataView(result.buffer, result.byteOffset).getUint32(0, true))
+  return concat([u32(counts.reduce((sum, count) => sum + count, 0)), ...results.map((result) => result.subarray(4))])
 }
 
 function packDescription(columns: readonly (readonly [string, string, number | null])[]): Uint8Array {
