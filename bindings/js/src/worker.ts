@@ -26,16 +26,6 @@ function run(scope: Scope): void {
     scope.postMessage({ type: 'crashed', error: { kind: 'internal', code: 'worker_crashed', message: String(reason) } })
   })
   scope.postMessage({ type: 'alive' })
-  wakeStorage()
-}
-
-/** Asked for anything, the browser gets its storage ready, while the engine loads. */
-function wakeStorage(): void {
-  try {
-    indexedDB.databases().catch(() => {})
-  } catch {
-    // None for this page: opening says so.
-  }
 }
 
 function environment(): Environment {

@@ -18,13 +18,19 @@ export type LiveRows<R> = LiveSnapshot<R>
  *
  * ```tsx
  * import { sql } from 'kalamdb'
- * import { useLiveQuery } from 'kalamdb/react'
+ * import { KalamProvider, useLiveQuery } from 'kalamdb/react'
  *
- * export function Count({ stars }: { stars: number }) {
+ * function Count({ stars }: { stars: number }) {
  *   const { rows, status, error } = useLiveQuery<{ id: string }>(sql`SELECT id FROM app.notes WHERE stars >= ${stars}`)
  *   if (status === 'error') return <p>{error?.message}</p>
  *   return <p>{status === 'loading' ? '…' : rows.length}</p>
  * }
+ *
+ * export const App = () => (
+ *   <KalamProvider options={{ name: 'notes' }} fallback="Opening …">
+ *     <Count stars={3} />
+ *   </KalamProvider>
+ * )
  * ```
  */
 export function useLiveQuery<R = Row>(query: Queryable<R>, deps: DependencyList = []): LiveRows<R> {

@@ -1,20 +1,20 @@
-/** Every example of the README runs in the browser. */
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+/** Every example of the README and of the doc comments runs in the browser. */
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type ViteDevServer } from 'vite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { COMMENT_EXAMPLES, type Example, README_EXAMPLES } from '../support/examples.js'
 import { PACKAGE } from './support/site.js'
 import { Tab } from './support/tab.js'
 import { until } from './support/until.js'
 import { type Device, useWorld } from './support/world.js'
 
 const DIST = join(PACKAGE, 'dist')
-const README = readFileSync(join(PACKAGE, 'README.md'), 'utf8')
-const blocks = [...README.matchAll(/^```(tsx?)\n([\s\S]*?)^```$/gm)].map(([, kind, text], at) => ({
-  file: `block-${at + 1}.${kind}`,
-  text: String(text)
-}))
+const [quickStart] = README_EXAMPLES
+const examples = [...README_EXAMPLES, ...COMMENT_EXAMPLES]
+const isComponent = ({ file }: Example): boolean => file.endsWith('.tsx')
+const mounted = ({ file }: Example): string => file.replace('.tsx', '.mount.js')
 
 /** Examples that show a component, by rendering it. */
 const mount = (file: string): string => `
@@ -30,9 +30,8 @@ let url = ''
 
 beforeAll(async () => {
   symlinkSync(join(PACKAGE, 'node_modules'), join(folder, 'node_modules'))
-  for (const { file, text } of blocks) writeFileSync(join(folder, file), `${text}\nexport {}\n`)
-  for (const { file } of blocks.filter((block) => block.file.endsWith('.tsx')))
-    writeFileSync(join(folder, file.replace('.tsx', '.mount.js')), mount(file))
+  for (const { file, text } of examples) writeFileSync(join(folder, file), text)
+  for (const example of examples.filter(isComponent)) writeFileSync(join(folder, mounted(example)), mount(example.file))
   writeFileSync(
     join(folder, 'index.html'),
     '<!doctype html><html lang="en"><title>README</title><link rel="icon" href="data:,"></html>'
@@ -78,26 +77,30 @@ async function run(device: Device, file: string): Promise<Tab> {
 }
 
 it('there are examples', () => {
-  expect(blocks.length).toBeGreaterThan(5)
-  expect(blocks[0]?.text).toContain('defineSchema')
+  expect(README_EXAMPLES.length).toBeGreaterThan(5)
+  expect(quickStart?.text).toContain('defineSchema')
+  expect(COMMENT_EXAMPLES.length).toBeGreaterThan(9)
 })
 
-for (const { file, text } of blocks) {
-  if (file.endsWith('.tsx')) continue
-  it(`${file}: ${text
-    .split('\n')
-    .find((line) => line.includes('name:'))
-    ?.trim()}`, async () => {
-    const tab = await run(await world.device(), file)
+for (const example of examples) {
+  if (isComponent(example)) continue
+  it(example.file, async () => {
+    const tab = await run(await world.device(), example.file)
     expect(tab.problems).toEqual([])
   })
 }
 
-it('the component shows the rows of the quick start, and adds one', async () => {
+/** Shows a component on a device where the quick start has run. */
+async function show(example: Example): Promise<Tab> {
   const device = await world.device()
-  await run(device, 'block-1.ts')
-  const component = blocks.find((block) => block.file.endsWith('.tsx'))
-  const tab = await run(device, String(component?.file.replace('.tsx', '.mount.js')))
+  await run(device, String(quickStart?.file))
+  return run(device, mounted(example))
+}
+
+const components = examples.filter(isComponent)
+
+it('the component of the README shows the rows of the quick start, and adds one', async () => {
+  const tab = await show(components[0] as Example)
   const titles = () => tab.page.locator('li').allTextContents()
   await until('the row is shown', async () => String(await titles()) === 'written without a network')
   await tab.page.getByRole('button').click()
@@ -105,3 +108,13 @@ it('the component shows the rows of the quick start, and adds one', async () => 
   expect(await tab.page.locator('p').first().textContent()).toMatch(/^offline, \d+ to send$/)
   expect(tab.problems).toEqual([])
 })
+
+for (const example of components.slice(1)) {
+  it(`the component of ${example.file} shows the row of the quick start`, async () => {
+    const tab = await show(example)
+    await until('the row is shown', async () =>
+      /^(1|written without a network)$/.test((await tab.page.locator('p, li').allTextContents()).join())
+    )
+    expect(tab.problems).toEqual([])
+  })
+}

@@ -37,13 +37,14 @@ export async function profile() {
  * @param {string} url
  * @param {object} options
  * @param {AbortSignal} options.signal closes the browser
+ * @param {string[]} [options.flags] of the browser
  * @param {(message: string) => void} [options.complained] called with each error that nobody caught in the page
  */
-export async function openPage(executablePath, folder, url, { signal, complained = (message) => console.error(`the page: ${message}`) }) {
+export async function openPage(executablePath, folder, url, { signal, flags = [], complained = (message) => console.error(`the page: ${message}`) }) {
   signal.throwIfAborted()
   // Playwright closes its browsers at a signal, and the process goes on without them: `run.mjs` has its own way to end.
   const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
-  const context = await chromium.launchPersistentContext(folder, { executablePath, headless: true, args: ['--no-sandbox'], ...signals })
+  const context = await chromium.launchPersistentContext(folder, { executablePath, headless: true, args: ['--no-sandbox', ...flags], ...signals })
   let closing
   const close = () => {
     signal.removeEventListener('abort', close)
