@@ -6,7 +6,21 @@ use tokio::net::TcpStream;
 
 /// The status and body of `method path` with these headers and body.
 pub async fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut all = vec![("Host", address)];
+    all.extend(headers);
+    let (status, _, body) = exchange(address, method, path, &all, body).await;
+    (status, body)
+}
+
+/// The status, head and body of an answer; `headers` are all there are, but for those of the connection.
+pub async fn exchange(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, String, String) {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -20,7 +34,7 @@ pub async fn request(address: &str, method: &str, path: &str, headers: &[(&str, 
     let answer = String::from_utf8(answer).expect("text");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, body.to_owned())
+    (status, head.to_lowercase(), body.to_owned())
 }
 
 pub async fn get(address: &str, path: &str) -> (u16, String) {

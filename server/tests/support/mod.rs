@@ -5,10 +5,15 @@ pub mod device;
 pub mod http;
 pub mod process;
 
+use std::sync::Arc;
+
+use axum::Router;
 use kalamdb_core::catalog::{NewColumn, NewTable, TableOptions};
 use kalamdb_core::{Name, Type};
 use kalamdb_server::auth::{Claims, expiry};
 use kalamdb_server::clock::now;
+use kalamdb_server::http::{router, router_with_demo};
+use kalamdb_server::node::Node;
 use kalamdb_server::running::Running;
 use kalamdb_server::settings::Settings;
 use tempfile::TempDir;
@@ -25,11 +30,20 @@ impl TestServer {
     }
 
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> TestServer {
+        TestServer::start_as(change, router).await
+    }
+
+    /// A development server.
+    pub async fn start_dev() -> TestServer {
+        TestServer::start_as(|_| {}, router_with_demo).await
+    }
+
+    async fn start_as(change: impl FnOnce(&mut Settings), router: impl FnOnce(Arc<Node>) -> Router) -> TestServer {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings =
             Settings { listen: "127.0.0.1:0".to_owned(), data_dir: folder.path().join("data"), ..Settings::default() };
         change(&mut settings);
-        let running = Running::start(settings).await.expect("the server starts");
+        let running = Running::start_with(settings, router).await.expect("the server starts");
         TestServer { running, folder }
     }
 

@@ -1,10 +1,11 @@
-/** Every example of the README and of the doc comments runs in the browser. */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+/** Every example of the READMEs and of the doc comments runs in the browser. */
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type ViteDevServer } from 'vite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { COMMENT_EXAMPLES, type Example, README_EXAMPLES } from '../support/examples.js'
+import { useServer } from './support/server.js'
 import { PACKAGE } from './support/site.js'
 import { Tab } from './support/tab.js'
 import { until } from './support/until.js'
@@ -24,6 +25,7 @@ const mount = (file: string): string => `
   createRoot(document.body.appendChild(document.createElement('div'))).render(createElement(App))`
 
 const world = useWorld()
+const server = useServer()
 const folder = mkdtempSync(join(tmpdir(), 'kalamdb-readme-'))
 let vite: ViteDevServer
 let url = ''
@@ -118,3 +120,13 @@ for (const example of components.slice(1)) {
     expect(tab.problems).toEqual([])
   })
 }
+
+it("the repository's README writes a row that the server has", async () => {
+  const text = readFileSync(join(PACKAGE, '../../README.md'), 'utf8')
+  const code = /^ {4}import \{ defineSchema[\s\S]*?\n(?=\S)/m.exec(text)?.[0] ?? ''
+  const token = `const token = ${JSON.stringify(server.mint())}`
+  writeFileSync(join(folder, 'root.ts'), `${token}\n${code.replace('http://127.0.0.1:7171', server.url)}`)
+  const tab = await run(await world.device(), 'root.ts')
+  expect(await server.sql('SELECT title FROM app.notes', server.mint())).toEqual([{ title: 'offline first' }])
+  expect(tab.problems).toEqual([])
+})
