@@ -9,7 +9,7 @@ use web_sys::{DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbOpenDbReque
 use crate::Durability;
 
 /// The layout of object stores.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 /// Object store of one record: the table of pages.
 pub const HEAD: &str = "head";
 /// Object store of the parts of pages.

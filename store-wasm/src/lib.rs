@@ -16,6 +16,8 @@
 //!
 //! It builds for every target, so that its forms are tested everywhere; it works where IndexedDB is.
 
+#[cfg(test)]
+mod golden;
 mod idb;
 mod load;
 mod page;
