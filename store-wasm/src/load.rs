@@ -28,8 +28,8 @@ pub struct Layout {
     pub log_bytes: u64,
     /// Parts of pages that a rewriting left behind when it was cut off.
     pub orphans: Vec<u64>,
-    /// Numbers that openings took, in order. They stay taken when the log is cut: an earlier owner, however late it goes on,
-    /// meets the one that its successor took.
+    /// Numbers that openings took, in order. They stay taken when the log is cut: an earlier owner that goes on late
+    /// meets the one that its successor took. The last 256 are kept.
     pub taken: Vec<u64>,
 }
 
@@ -128,6 +128,9 @@ fn read_pages(stored: impl Iterator<Item = (u64, JsValue)>, layout: &mut Layout,
         *image.partition_mut(partition) = CowMap::from_sorted(pairs);
     }
     layout.orphans = stored.into_keys().collect();
+    if let Some(last) = layout.orphans.last() {
+        layout.table.avoid(*last);
+    }
     Ok(())
 }
 

@@ -68,6 +68,11 @@ impl PageTable {
         self.partitions.iter().flatten().map(|page| page.bytes).sum()
     }
 
+    /// Gives new parts keys behind `taken`: what is left under that one is going to be deleted.
+    pub fn avoid(&mut self, taken: u64) {
+        self.next_id = self.next_id.max(taken + 1);
+    }
+
     /// Notes which pages an operation changes.
     pub fn mark(&mut self, op: &WriteOp) {
         match op {

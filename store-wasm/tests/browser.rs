@@ -186,6 +186,35 @@ async fn an_owner_that_is_overtaken_while_it_compacts_harms_nothing() {
     }
 }
 
+#[wasm_bindgen_test]
+async fn pages_that_a_compaction_left_behind_when_it_was_cut_off_harm_nothing() {
+    delete("cut-off").await.expect("it is new");
+    open("cut-off").await.closed().await.expect("closed");
+    // The first pages of all get these keys.
+    let leave = "return new Promise((resolve, reject) => {
+        const opening = indexedDB.open('cut-off')
+        opening.onerror = reject
+        opening.onsuccess = () => {
+            const transaction = opening.result.transaction(['pages'], 'readwrite')
+            for (const key of [1, 2, 3]) transaction.objectStore('pages').put(new Uint8Array(9), key)
+            transaction.oncomplete = () => { opening.result.close(); resolve() }
+        }
+    })";
+    let left = js_sys::Function::new_no_args(leave).call0(&wasm_bindgen::JsValue::NULL).expect("a promise");
+    wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(left)).await.expect("pages");
+    for round in 1..4_u32 {
+        let store = open("cut-off").await;
+        for number in 0..1_500 {
+            store.commit(numbered(round * 1_500 + number)).expect("a commit");
+            if number % 3 == 0 {
+                store.flushed().await.expect("durable");
+            }
+        }
+        store.closed().await.expect("closed");
+        assert_eq!(count(&*open("cut-off").await), round as usize * 1_500);
+    }
+}
+
 /// Lets other tasks run.
 async fn turn() {
     let timer = js_sys::Promise::new(&mut |resolve, _| {

@@ -12,7 +12,7 @@ import { Storage } from './storage.js'
 import { Sync } from './sync.js'
 import { type TablesOf, tablesOf } from './tables.js'
 import { type Committed, lastOf, transact, type Transaction } from './transaction.js'
-import { encodeParameters } from './values/encode.js'
+import { statementKey } from './values/encode.js'
 
 /** Where this tab stands among those that have the database open. */
 export interface Tabs {
@@ -86,7 +86,7 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
 
   /**
    * Runs `work` in a transaction and commits what it wrote. If it throws, nothing stays. It runs again, at most eight times, if
-   * others changed what it read or the tab that held the database went: it should do nothing but ask and write.
+   * others changed a row that it writes or the tab that held the database went: it should do nothing but ask and write.
    *
    * ```ts
    * import { open } from 'kalamdb'
@@ -128,7 +128,10 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
     return this.#client.events.on(event, listener)
   }
 
-  /** Waits until what was written is on disk, and closes. Other tabs go on. */
+  /**
+   * Waits until what was written is on disk, at most ten seconds, and closes. Other tabs go on. It does not fail if a write
+   * cannot be stored: {@link Database.persisted} tells that.
+   */
   close(): Promise<void> {
     return this.#client.close()
   }
@@ -139,8 +142,7 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
    * @throws KalamError `conflict`/`unsynced_writes` while writes wait for the server, unless they may be discarded
    */
   async signOut({ discard = false }: SignOutOptions = {}): Promise<void> {
-    await this.#client.ask({ op: 'signOut', discard })
-    await this.#client.leave()
+    await this.#client.signOut(discard)
   }
 
   get #runner(): Runner {
@@ -157,7 +159,7 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
   }
 
   #live<R>({ text, values }: Statement, signal?: AbortSignal): LiveQuery<R> {
-    const key = `${text}\0${latin.decode(encodeParameters(values))}`
+    const key = statementKey({ text, values })
     const open = (sink: LiveSink): (() => void) => this.#client.live({ text, values }, sink)
     return new LiveQuery<R>(
       this.#lives.source(key, () => new LiveSource<R>(open, this.#client.values)),
@@ -165,5 +167,3 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
     )
   }
 }
-
-const latin = new TextDecoder('latin1')

@@ -4,7 +4,7 @@ import { Database } from './database.js'
 import type { Durability } from './engine.js'
 import { KalamError } from './errors.js'
 import { applySchema } from './schema/ddl.js'
-import type { Schema, Tables, Timestamps } from './schema/schema.js'
+import { Schema, type Tables, type Timestamps } from './schema/schema.js'
 
 /** The server that a database is kept equal with. */
 export interface SyncOptions {
@@ -101,16 +101,18 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
 function check<T extends Tables, S extends Timestamps>(
   options: DatabaseOptions<T, S>
 ): { name?: string; user?: string; durability: Durability } {
-  if (typeof options !== 'object' || options === null)
-    throw bad('bad_options', "open takes an object: open({ name: 'notes' })")
+  if (!isObject(options)) throw bad('bad_options', "open takes an object: open({ name: 'notes' })")
   checkName(options.name)
-  const { mode = 'indexeddb', durability = 'strict' } =
-    typeof options.storage === 'object' ? options.storage : { mode: options.storage }
+  const { mode = 'indexeddb', durability = 'strict' } = isObject<StorageOptions>(options.storage)
+    ? options.storage
+    : { mode: options.storage }
   if (mode !== 'indexeddb' && mode !== 'memory')
     throw bad('bad_storage', `storage ${JSON.stringify(mode)} is neither 'indexeddb' nor 'memory'`)
   if (durability !== 'strict' && durability !== 'relaxed')
     throw bad('bad_storage', `durability ${JSON.stringify(durability)} is neither 'strict' nor 'relaxed'`)
-  const { timestamps = 'date', worker, sync } = options
+  const { timestamps = 'date', worker, sync, schema } = options
+  if (schema !== undefined && !(schema instanceof Schema))
+    throw bad('bad_options', "schema is what defineSchema('app', { … }) gives")
   if (timestamps !== 'date' && timestamps !== 'iso')
     throw bad('bad_options', `timestamps ${JSON.stringify(timestamps)} is neither 'date' nor 'iso'`)
   if (worker !== undefined && typeof worker !== 'function')
@@ -139,10 +141,12 @@ export function checkName(name: unknown): void {
     throw bad('bad_name', `the name ${JSON.stringify(name)} has a control character`)
 }
 
-function checkSync({ url, token }: SyncOptions): void {
+function checkSync(sync: SyncOptions): void {
+  if (!isObject(sync)) throw bad('bad_options', "sync is an object: sync: { url: 'https://db.example.com', token }")
+  const { url, token } = sync
   let protocol = ''
   try {
-    protocol = new URL(url, globalThis.location?.href).protocol
+    protocol = new URL(url).protocol
   } catch {
     // Reported below, with what was given.
   }
@@ -156,5 +160,7 @@ function numbersOf(schema: Schema | undefined): ReadonlySet<string> {
   const columns = [...(schema?.specs.values() ?? [])].flatMap((table) => [...table.columns])
   return new Set(columns.filter(([, spec]) => spec.asNumber || spec.type === 'COUNTER').map(([name]) => name))
 }
+
+const isObject = <T extends object>(value: unknown): value is T => typeof value === 'object' && value !== null
 
 const bad = (code: string, message: string): KalamError => new KalamError('invalid', code, message)

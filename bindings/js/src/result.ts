@@ -13,7 +13,8 @@ export interface Write {
   /**
    * Resolves once the server has taken the write, which it never does while `db.sync` is stopped.
    *
-   * @throws KalamError of the server's kind and code if it refuses the write; `rejected` holds what was refused
+   * @throws KalamError of the server's kind and code if it refuses the write; `db.sync.rejected()` holds what was refused, and
+   * once that is dismissed nobody is told any more
    */
   synced(): Promise<void>
 }

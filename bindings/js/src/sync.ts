@@ -111,9 +111,10 @@ export class Sync {
       throw new KalamError('invalid', 'bad_goal', "sync.waitFor waits for 'synced' or 'live'")
     signal?.throwIfAborted()
     if (this.#url === undefined && this.status.state === 'offline') throw notStarted()
-    // From here on `synced` speaks of what the server has by now.
-    if (goal === 'synced') await this.#client.ask({ op: 'probe' })
-    await this.#until((status) => (goal === 'live' ? status.state === 'live' : status.synced), goal, signal, timeout)
+    // Once that is answered, `synced` speaks of what the server has by now.
+    const probed = goal === 'synced' ? this.#client.ask({ op: 'probe' }) : Promise.resolve()
+    const reached = (status: SyncStatus): boolean => (goal === 'live' ? status.state === 'live' : status.synced)
+    await this.#until(probed, reached, goal, signal, timeout)
   }
 
   /** The writes that the server refused, oldest first. They stay in the list until they are dismissed. */
@@ -141,7 +142,9 @@ export class Sync {
     await this.#client.wish(null)
   }
 
+  /** Resolves once the status has `reached` what is wanted, looking at it from `begin` on. */
   #until(
+    begin: Promise<void>,
     reached: (status: SyncStatus) => boolean,
     goal: string,
     signal?: AbortSignal,
@@ -149,7 +152,9 @@ export class Sync {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined
+      let isOver = false
       const finish = (settle: () => void): void => {
+        isOver = true
         this.#client.changed.delete(check)
         signal?.removeEventListener('abort', abort)
         clearTimeout(timer)
@@ -172,8 +177,14 @@ export class Sync {
           finish(() => reject(new KalamError('retry', 'timeout', message)))
         }, timeout)
       }
-      this.#client.changed.add(check)
-      check()
+      begin.then(
+        () => {
+          if (isOver) return
+          this.#client.changed.add(check)
+          check()
+        },
+        (error: unknown) => finish(() => reject(error as Error))
+      )
     })
   }
 }

@@ -72,7 +72,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
     try {
       return (await this.#client.commit(this.#session, this.#statements)).progress
     } catch (error) {
-      // Others have changed what it read, or the tab that ran it is gone.
+      // Others have changed a row that it writes, or the tab that ran it is gone.
       if (isKalamError(error) && error.kind === 'retry') this.#failure = error
       throw error
     }

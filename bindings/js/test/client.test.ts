@@ -5,9 +5,9 @@ import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
 
-/** From now on the browser has no IndexedDB. */
-function withoutIndexedDb(world: World): void {
-  const load = world.environment(world.workers[0]!).loadEngine
+/** From now on opening a database on disk fails with what `refused` gives, if it gives something. */
+function refusing(world: World, refused: () => ReturnType<typeof thrown> | undefined): void {
+  const load = world.environment(world.workers[0] ?? (world.spawn() as never)).loadEngine
   world.loadEngine = async () => {
     const { module, info } = await load()
     const open = module.Engine.open.bind(module.Engine)
@@ -16,15 +16,18 @@ function withoutIndexedDb(world: World): void {
       module: {
         Engine: {
           ...module.Engine,
-          open: (options, callbacks) =>
-            options.name === undefined
-              ? open(options, callbacks)
-              : Promise.reject(thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
+          open: (options, callbacks) => {
+            const error = options.name === undefined ? undefined : refused()
+            return error === undefined ? open(options, callbacks) : Promise.reject(error)
+          }
         }
       }
     }
   }
 }
+
+const withoutIndexedDb = (world: World): void =>
+  refusing(world, () => thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
 
 describe('statements', () => {
   it('run, give rows, and tell what they wrote', async () => {
@@ -279,6 +282,22 @@ describe('a database', () => {
     const without = await world.open()
     expect(without.storage).toMatchObject({ mode: 'memory', reason: 'this window has no IndexedDB' })
     await without.close()
+  })
+
+  it('tries again while the store is held by somebody else', async () => {
+    const world = new World()
+    let refusals = 2
+    const blocked = thrown('retry', 'database_blocked', 'another tab holds database `db` open')
+    refusing(world, () => (refusals-- > 0 ? blocked : undefined))
+    const opening = world.open()
+    await world.advance(2_000)
+    await (await opening).close()
+    expect(refusals).toBe(-1)
+    refusals = 100
+    const given = expect(world.open()).rejects.toMatchObject({ kind: 'retry', code: 'database_blocked' })
+    await world.advance(10_000)
+    await given
+    expect(refusals).toBe(90)
   })
 
   it('in memory ends with the worker or the tab that had it, and says so', async () => {

@@ -77,7 +77,7 @@ describe('a schema', () => {
   it('is applied at open, with its new columns', async () => {
     const world = new World()
     const wider = defineSchema('app', {
-      kv: { k: t.text().primaryKey(), v: t.int(), w: t.text().notNull().default('x').check("w <> ''") }
+      kv: { k: t.text().primaryKey(), v: t.int(), w: t.text().notNull().default('x') }
     })
     const db = await world.open({ schema: wider })
     expect(world.engine.texts.filter((text) => text.startsWith('ALTER'))).toEqual([
@@ -100,6 +100,16 @@ describe('a schema', () => {
       message: expect.stringContaining('its primary key is (k), the schema says (v)') as string
     })
     expect(world.workers.every((worker) => worker.isGone)).toBe(true)
+    const filled = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.int().notNull() } })
+    await expect(world.open({ schema: filled })).rejects.toMatchObject({
+      ...mismatch,
+      message: 'table `app.kv` differs from the schema: column `v` may be NULL, the schema says NOT NULL'
+    })
+    const checked = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.int(), w: t.text().check("w <> ''") } })
+    await expect(world.open({ schema: checked })).rejects.toMatchObject({
+      ...mismatch,
+      message: expect.stringContaining('one with a CHECK cannot be added') as string
+    })
     const wider = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.int(), w: t.text() } })
     world.onEngine = (engine) => (engine.refusesAlter = true)
     await expect(world.open({ schema: wider })).rejects.toMatchObject({

@@ -26,6 +26,17 @@ describe('ten tabs', () => {
     expect(world.disks.rows('db')).toEqual({ n: 200 })
   })
 
+  it('may be a hundred, and the next one is told', async () => {
+    const world = new World()
+    const databases = await tabs(world, 100)
+    await expect(world.open()).rejects.toMatchObject({ kind: 'quota', code: 'too_many_tabs' })
+    await databases[99]!.close()
+    await world.settle()
+    const next = await world.open()
+    expect(next.tabs.role).toBe('follower')
+    await Promise.all([...databases.slice(0, 99), next].map((db) => db.close()))
+  })
+
   it('that close one after another hand the database on', async () => {
     const world = new World()
     const databases = await tabs(world, 10)

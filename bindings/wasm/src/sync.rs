@@ -1,6 +1,6 @@
 //! The client's session over a WebSocket of the browser.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -143,9 +143,13 @@ impl Sync {
             }
         };
         socket.set_binary_type(BinaryType::Arraybuffer);
+        let has_opened = Rc::new(Cell::new(false));
         let opened = Closure::new({
-            let this = self.clone();
-            move || this.feed(Input::Opened)
+            let (this, has_opened) = (self.clone(), has_opened.clone());
+            move || {
+                has_opened.set(true);
+                this.feed(Input::Opened);
+            }
         });
         let message = Closure::new({
             let this = self.clone();
@@ -158,7 +162,12 @@ impl Sync {
         let closed = Closure::new({
             let this = self.clone();
             move |event: CloseEvent| {
-                let reason = format!("closed with code {} {}", event.code(), event.reason());
+                let reason = if has_opened.get() {
+                    format!("closed with code {} {}", event.code(), event.reason())
+                } else {
+                    // Browsers do not tell a page more.
+                    format!("no KalamDB server answers at {url}, or the device is offline")
+                };
                 this.feed(Input::Lost(reason.trim_end().to_owned()));
             }
         });

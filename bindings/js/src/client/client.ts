@@ -75,6 +75,8 @@ export class Client {
   /** How often durability was asked for since the engine was asked. */
   #hurries = 0
   #closing: Promise<void> | undefined
+  /** The page signs out. */
+  #isLeaving = false
   #ended: KalamError | undefined
   #opened!: { resolve(): void; reject(error: KalamError): void }
 
@@ -89,7 +91,7 @@ export class Client {
       answers: (answers) => this.#answers(answers),
       token: async () => this.#token(),
       failed: (error) => this.events.emit('error', error),
-      ended: (error) => this.#end(error)
+      ended: (error) => this.#ends(error)
     })
   }
 
@@ -217,6 +219,18 @@ export class Client {
     return this.#closing
   }
 
+  /** Wipes the database, and closes. */
+  async signOut(discard: boolean): Promise<void> {
+    this.#isLeaving = true
+    try {
+      await this.ask({ op: 'signOut', discard })
+    } catch (error) {
+      this.#isLeaving = false
+      throw error
+    }
+    await this.leave()
+  }
+
   /** Closes without waiting for writes. */
   async leave(): Promise<void> {
     await this.#link.close()
@@ -324,8 +338,15 @@ export class Client {
       `the database was in memory and is gone, with what was not synced: open it again (${cause.message})`,
       { cause }
     )
-    this.events.emit('error', error)
-    this.terminate(error)
+    this.#link.terminate()
+    this.#ends(error)
+  }
+
+  /** The database ends, which nobody here has asked for unless the page is leaving. */
+  #ends(error: KalamError): void {
+    const isAsked = this.#isLeaving || this.#closing !== undefined || this.#ended !== undefined
+    this.#end(error)
+    if (!isAsked && this.#attachment !== undefined) this.events.emit('error', error)
   }
 
   #answers(answers: Answers): void {

@@ -10,7 +10,10 @@ export interface Events {
     /** The writes that have been run again. */
     readonly writes: number
   }
-  /** The store does not work any more, or a write that had been made is lost. */
+  /**
+   * The store does not work any more, a write that had been made is lost, or the database has ended (kind `closed`, or
+   * `worker_crashed` too often) although this page has not closed it.
+   */
   error: KalamError
   /** This tab became the leader, or ceased to be it. */
   leader: boolean

@@ -3,6 +3,7 @@ import type { LiveSnapshot } from '../live/source.js'
 import type { LiveQuery } from '../live/query.js'
 import { Query } from '../query.js'
 import type { Fragment, Row } from '../sql.js'
+import { statementKey } from '../values/encode.js'
 import { type AnyDatabase, useDatabase } from './provider.js'
 
 /** A query as hooks take it: a piece of `sql`, or a function of the database that gives one, with its dependencies. */
@@ -43,7 +44,7 @@ export function useQueryable<R, V>(query: Queryable<R>, deps: DependencyList, ma
   const db = useDatabase()
   const isFragment = typeof query !== 'function'
   // Values that are objects, such as Date, are compared by what they are.
-  const key = isFragment ? `${query.text}\0${query.values.map(valueKey).join('\0')}` : ''
+  const key = isFragment ? statementKey(query) : ''
   return useMemo(
     () => make(toQuery(db, isFragment ? query : query(db))),
     [db, isFragment, key, ...(isFragment ? [] : deps)]
@@ -52,10 +53,4 @@ export function useQueryable<R, V>(query: Queryable<R>, deps: DependencyList, ma
 
 function toQuery<R>(db: AnyDatabase, fragment: Fragment<R>): Query<R> {
   return fragment instanceof Query ? fragment : db.query<R>(fragment.text, fragment.values)
-}
-
-function valueKey(value: unknown): string {
-  if (value instanceof Uint8Array) return `bytes ${value.join()}`
-  if (value instanceof Date) return `date ${value.getTime()}`
-  return typeof value === 'bigint' ? `bigint ${value}` : `${typeof value} ${JSON.stringify(value)}`
 }

@@ -83,7 +83,10 @@ export class ColumnBuilder<T extends ColumnTraits = ColumnTraits> {
     })
   }
 
-  /** A condition that each row keeps, such as `stars BETWEEN 0 AND 5`. */
+  /**
+   * A condition that each row keeps, such as `stars BETWEEN 0 AND 5`. It comes with the table: a column that has one cannot be
+   * added to a table that is there.
+   */
   check(condition: string | Fragment<unknown>): ColumnBuilder<T> {
     return new ColumnBuilder({ ...this.spec, check: condition instanceof Fragment ? expression(condition) : condition })
   }

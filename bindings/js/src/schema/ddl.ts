@@ -48,6 +48,7 @@ export async function applySchema(client: Client, schema: Schema): Promise<void>
 interface DescribedColumn {
   readonly name: string
   readonly type: string
+  readonly nullable: boolean
   readonly primary_key_position: number | null
 }
 
@@ -59,27 +60,30 @@ async function compare(client: Client, table: TableSpec, found: readonly Describ
   if (key.join() !== table.key.join()) {
     throw mismatch(table, `its primary key is (${key.join(', ')}), the schema says (${table.key.join(', ')})`)
   }
-  const types = new Map(found.map(({ name, type }) => [name, type]))
+  const columns = new Map(found.map((column) => [column.name, column]))
   for (const [name, spec] of table.columns) {
-    const type = types.get(name)
-    if (type === undefined) await addColumn(client, table, name, spec)
-    else if (type !== spec.sqlType)
-      throw mismatch(table, `column \`${name}\` is ${type}, the schema says ${spec.sqlType}`)
+    const column = columns.get(name)
+    if (column === undefined) await addColumn(client, table, name, spec)
+    else if (column.type !== spec.sqlType)
+      throw mismatch(table, `column \`${name}\` is ${column.type}, the schema says ${spec.sqlType}`)
+    else if (column.nullable && spec.isNotNull && !spec.isKey)
+      throw mismatch(table, `column \`${name}\` may be NULL, the schema says NOT NULL`)
   }
 }
 
 /** A device may change a table until it meets the server; after that the table changes there. */
 async function addColumn(client: Client, table: TableSpec, name: string, spec: ColumnSpec): Promise<void> {
-  // ALTER TABLE takes no CHECK.
-  const { check: _, ...plain } = spec
-  const text = `ALTER TABLE ${tableName(table)} ADD COLUMN IF NOT EXISTS ${columnText(name, plain)}`
+  if (spec.check !== undefined)
+    throw mismatch(table, `it has no column \`${name}\`, and one with a CHECK cannot be added to a table that is there`)
+  const text = `ALTER TABLE ${tableName(table)} ADD COLUMN IF NOT EXISTS ${columnText(name, spec)}`
   try {
     await client.execute({ text, values: [] })
   } catch (cause) {
     if (!isKalamError(cause)) throw cause
+    const advice = cause.code === 'server_table' ? `: run \`${text}\` on the server` : ''
     throw mismatch(
       table,
-      `it has no column \`${name}\`, and here it cannot be added (${cause.message}): run \`${text}\` on the server`,
+      `it has no column \`${name}\`, and here it cannot be added (${cause.message})${advice}`,
       cause
     )
   }

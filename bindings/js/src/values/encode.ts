@@ -170,6 +170,13 @@ export function encodeParameters(values: readonly unknown[]): Uint8Array {
   return new ParameterWriter().encode(values)
 }
 
+const latin = new TextDecoder('latin1')
+
+/** Equal for statements of equal text and parameters. @internal */
+export function statementKey({ text, values }: { readonly text: string; readonly values: readonly unknown[] }): string {
+  return `${text}\0${latin.decode(encodeParameters(values))}`
+}
+
 /** The JSON text of an array or object. @internal */
 export function jsonText(value: unknown, position: number): string {
   if (typeof value === 'object' && value !== null && !isData(value)) {

@@ -123,7 +123,7 @@ export class Leader {
     if (this.#host === undefined || this.#name === undefined || open === undefined || locks === undefined) return
     this.#forget(info.tab)
     const channel = open(names.tab(this.#name, info.tab))
-    if (this.#followers.size >= TABS_MAX) {
+    if (this.#followers.size >= TABS_MAX - 1) {
       const error = new KalamError(
         'quota',
         'too_many_tabs',

@@ -53,7 +53,7 @@ export const SILENCE_MILLIS = 3_000
 export const BUSY_MILLIS = 30_000
 /** The silence after which the leader does not feed a follower any more; it comes back with its next ping. */
 export const ASLEEP_MILLIS = 60_000
-/** Tabs with the same database. */
+/** Tabs with the same database, the leader among them. */
 export const TABS_MAX = 100
 
 /** The names of locks and channels. */

@@ -10,7 +10,7 @@ const world = useWorld()
 
 const open = async (): Promise<Tab> => (await world.ownTab()).open({ name: 'crash' }, COUNTED)
 
-describe('a tab that is killed in mid-write', () => {
+describe('a tab that is killed in mid-write', { retry: 0 }, () => {
   for (const how of ['close', 'crash'] as const) {
     it(`by ${how} loses nothing that was persisted`, async () => {
       const tab = await open()
@@ -37,7 +37,7 @@ describe('a tab that is killed in mid-write', () => {
   })
 })
 
-describe('a worker that crashes', () => {
+describe('a worker that crashes', { retry: 0 }, () => {
   const watchRestarts = (tab: Tab): Promise<void> =>
     tab.run(({ db, kept }) => {
       kept.restarts = []
@@ -98,6 +98,7 @@ describe('a worker that crashes', () => {
   it('again and again is given up', async () => {
     const tab = await open()
     await watchRestarts(tab)
+    await tab.run(({ db, kept }) => void db.on('error', ({ code }) => (kept.ended = code)))
     const crash = 'setTimeout(() => { throw new Error("boom") }, 0)'
     for (let count = 1; count <= 5; count++) {
       await tab.inWorker(crash)
@@ -113,5 +114,6 @@ describe('a worker that crashes', () => {
     expect(error).toMatchObject({ kind: 'internal', code: 'worker_crashed' })
     expect(error.message).toContain('boom')
     expect(await restarts(tab)).toHaveLength(5)
+    expect(await tab.run(({ kept }) => kept.ended)).toBe('worker_crashed')
   })
 })

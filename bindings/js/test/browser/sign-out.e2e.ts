@@ -16,6 +16,11 @@ it('wipes the device, in all tabs', async () => {
   const [tab, other] = [await open(await world.ownTab()), await open(await world.ownTab())]
   await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
   await tab.synced()
+  for (const each of [tab, other])
+    await each.run(({ db, kept }) => {
+      kept.told = []
+      db.on('error', ({ kind, code }) => kept.told.push([kind, code]))
+    })
   await tab.run(({ db }) => db.signOut())
   await until('the other tab is told', () =>
     other.run(({ db }) =>
@@ -25,6 +30,8 @@ it('wipes the device, in all tabs', async () => {
       )
     )
   )
+  expect(await other.run(({ kept }) => kept.told)).toEqual([['closed', 'signed_out']])
+  expect(await tab.run(({ kept }) => kept.told)).toEqual([])
   expect(await tab.run(async () => (await indexedDB.databases()).map(({ name }) => name))).toEqual([])
   await open(tab, server.mint('the-next-one'))
   await tab.synced()

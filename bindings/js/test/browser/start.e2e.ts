@@ -11,6 +11,8 @@ import { Profile } from './support/profile.js'
 import { PACKAGE, Site } from './support/site.js'
 
 const VISITS = 7
+/** The browser keeps compiled code as soon as it is hot: without a window it was not seen to do that by itself. */
+const KEEPS_CODE = ['--js-flags=--wasm-caching-timeout-ms=0']
 const folder = mkdtempSync(join(tmpdir(), 'kalamdb-start-'))
 let site: Site
 
@@ -44,7 +46,7 @@ it('a visit with cached code', async () => {
   const visits: Figures[] = []
   try {
     for (let visit = 0; visit <= VISITS; visit++) {
-      const tab = await (await profile.start(site.url)).tab()
+      const tab = await (await profile.start(site.url, KEEPS_CODE)).tab()
       if (visit === 0) {
         await tab.open({ name: 'start' })
         await tab.query('CREATE NAMESPACE app; CREATE USER TABLE app.notes (id INT PRIMARY KEY, title TEXT)')

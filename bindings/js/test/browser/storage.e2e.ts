@@ -72,7 +72,7 @@ describe('without IndexedDB', () => {
   })
 })
 
-describe('a full disk', () => {
+describe('a full disk', { retry: 0 }, () => {
   /** Writes a row of 200 kB that does not compress. */
   const fill = (tab: Tab, id: number): Promise<void> =>
     tab.run(async ({ db }, of) => {

@@ -154,7 +154,10 @@ describe('an address', () => {
     const tab = await device(server.mint(), 'http://127.0.0.1:9')
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await inState(tab, 'waiting')
-    expect((await status(tab)).error).toMatchObject({ kind: 'retry' })
+    expect((await status(tab)).error).toMatchObject({
+      kind: 'retry',
+      message: expect.stringContaining('no KalamDB server answers at ws://127.0.0.1:9/') as string
+    })
     await expect(tab.run(({ db }) => db.sync.waitFor('synced', { timeout: 300 }))).rejects.toMatchObject({
       kind: 'retry',
       code: 'timeout'
@@ -166,7 +169,10 @@ describe('an address', () => {
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
     const tab = await device(server.mint(), `http://127.0.0.1:${(site.address() as AddressInfo).port}`)
     await inState(tab, 'waiting')
-    expect((await status(tab)).error).toMatchObject({ kind: 'retry' })
+    expect((await status(tab)).error).toMatchObject({
+      kind: 'retry',
+      message: expect.stringContaining('no KalamDB server answers at ws://') as string
+    })
     site.close()
   })
 

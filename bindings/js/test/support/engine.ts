@@ -91,8 +91,8 @@ export class FakeEngine implements Engine {
   isClosed = false
   isTableGone = false
   refusesAlter = false
-  /** What DESCRIBE answers: name, type, and position in the key. */
-  description: [string, string, number | null][] = [
+  /** What DESCRIBE answers: name, type, position in the key, and whether there may be NULL. */
+  description: [string, string, number | null, boolean?][] = [
     ['k', 'TEXT', 1],
     ['v', 'INT', null]
   ]
@@ -315,8 +315,9 @@ function packed(results: readonly Uint8Array[]): Uint8Array {
   return concat([u32(counts.reduce((sum, count) => sum + count, 0)), ...results.map((result) => result.subarray(4))])
 }
 
-function packDescription(columns: readonly (readonly [string, string, number | null])[]): Uint8Array {
-  return packRows('DESCRIBE', ['name', 'type', 'primary_key_position'], columns)
+function packDescription(columns: FakeEngine['description']): Uint8Array {
+  const rows = columns.map(([name, type, position, nullable = position === null]) => [name, type, position, nullable])
+  return packRows('DESCRIBE', ['name', 'type', 'primary_key_position', 'nullable'], rows)
 }
 
 function select(text: string, values: readonly unknown[], rows: Rows): Uint8Array {

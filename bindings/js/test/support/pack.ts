@@ -86,14 +86,18 @@ function packColumn({ name, type, scale, values }: PackedColumn): Uint8Array {
 export function packRows(
   tag: string,
   names: readonly string[],
-  rows: readonly (readonly (string | number | null)[])[],
+  rows: readonly (readonly (string | number | boolean | null)[])[],
   mutation = 0
 ): Uint8Array {
   const columns = names.map((name, at): PackedColumn => {
-    const isNumber = rows.some((row) => typeof row[at] === 'number')
-    const cell = (value: string | number | null | undefined): Uint8Array | null =>
-      value === null || value === undefined ? null : typeof value === 'number' ? i64(BigInt(value)) : utf8(value)
-    return { name, type: isNumber ? 17 : 8, values: rows.map((row) => cell(row[at])) }
+    const isOf = (type: string): boolean => rows.some((row) => typeof row[at] === type)
+    const cell = (value: string | number | boolean | null | undefined): Uint8Array | null => {
+      if (value === null || value === undefined) return null
+      if (typeof value === 'boolean') return Uint8Array.of(Number(value))
+      return typeof value === 'number' ? i64(BigInt(value)) : utf8(value)
+    }
+    const type = isOf('number') ? 17 : isOf('boolean') ? 1 : 8
+    return { name, type, values: rows.map((row) => cell(row[at])) }
   })
   return packResults([{ tag, mutation, columns, rows: rows.length }])
 }

@@ -76,6 +76,13 @@ export class Life {
   async judge(): Promise<Judgement> {
     for (const tab of this.#tabs)
       await this.#step('settle', tab, () => tab.run(async ({ kept }) => void (await Promise.allSettled(kept.writes))))
+    // Whatever happened to it, each tab that is left can write.
+    for (const tab of this.#tabs) {
+      const key = `w${this.#writes++}`
+      this.#tried.add(key)
+      await this.#step('write in', tab, () => tab.write('INSERT INTO app.kv (k, times) VALUES ($1, 1)', [key]))
+      this.#promised.add(key)
+    }
     const all = await Promise.all(this.#tabs.map((tab) => tab.query<Row>('SELECT k, times FROM app.kv ORDER BY k')))
     const [rows = [], ...others] = all
     const found = new Map(rows.map(({ k, times }) => [k, times]))

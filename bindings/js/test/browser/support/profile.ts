@@ -14,9 +14,10 @@ export class Profile {
   #browser: Browser | undefined
 
   /** Starts the browser, the first time and again. */
-  async start(url: string): Promise<Device> {
+  async start(url: string, flags: readonly string[] = []): Promise<Device> {
     const args = [
       ...(LAUNCH.args ?? []),
+      ...flags,
       '--headless',
       '--remote-debugging-port=0',
       `--user-data-dir=${this.folder}`,
