@@ -277,15 +277,22 @@ async fn wait_open(request: &IdbOpenDbRequest, name: &str) -> Result<JsValue> {
                 return Err(Error::retry("database_blocked", message));
             }
             match request.error() {
-                Ok(Some(error)) if REFUSALS.contains(&error.name().as_str()) => Err(no_indexeddb(&error)),
+                Ok(Some(error)) if is_refusal(&error) => Err(no_indexeddb(&error)),
                 _ => Err(request_error(request)),
             }
         }
     }
 }
 
-/// What browsers fail with that offer IndexedDB to a page which may not store anything.
-const REFUSALS: [&str; 3] = ["InvalidStateError", "SecurityError", "NotAllowedError"];
+/// Whether a browser failed thus that offers IndexedDB to a page which may not store anything.
+fn is_refusal(error: &DomException) -> bool {
+    match error.name().as_str() {
+        "InvalidStateError" | "SecurityError" | "NotAllowedError" => true,
+        // Chromium's "The user denied permission to access the database."
+        "UnknownError" => error.message().contains("denied permission"),
+        _ => false,
+    }
+}
 
 /// Lets go of what a request nobody waits for any more opens later: held open, it would keep everybody else waiting.
 fn abandon(request: &IdbOpenDbRequest) {

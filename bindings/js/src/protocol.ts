@@ -45,12 +45,13 @@ export type StatementCall =
 
 /** A call without bytes. */
 export type PlainCall =
-  | { readonly op: 'persisted' | 'rejected' | 'stop' | 'probe' | 'load' }
+  | { readonly op: 'persisted' | 'rejected' | 'probe' | 'load' }
   | { readonly op: 'abandon'; readonly session: number }
   | { readonly op: 'unlive'; readonly live: number }
   | { readonly op: 'synced'; readonly mutations: readonly number[] }
   | { readonly op: 'dismiss'; readonly number: number }
-  | { readonly op: 'start'; readonly url: string }
+  /** Sent again it is still as old as it was. */
+  | { readonly op: 'decide'; readonly wish: SyncWish }
   | { readonly op: 'signOut'; readonly discard: boolean }
 
 /** Calls of one turn of a page. */
@@ -122,6 +123,8 @@ export interface TabInfo {
 /** What a page learns when it is attached to an engine, the first time and again. */
 export interface Attachment {
   readonly role: 'leader' | 'follower'
+  /** Names the engine: another one has another term. */
+  readonly term: string
   readonly storage: StorageInfo
   readonly status: EngineStatus
   readonly modules: readonly ModuleInfo[]

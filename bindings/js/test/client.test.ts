@@ -1,33 +1,10 @@
 import { expect, it, describe } from 'vitest'
 import { KalamError } from '../src/index.js'
 import { thrown } from './support/engine.js'
+import { refusing, withoutIndexedDb } from './support/refusing.js'
 import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
-
-/** From now on opening a database on disk fails with what `refused` gives, if it gives something. */
-function refusing(world: World, refused: () => ReturnType<typeof thrown> | undefined): void {
-  const load = world.environment(world.workers[0] ?? (world.spawn() as never)).loadEngine
-  world.loadEngine = async () => {
-    const { module, info } = await load()
-    const open = module.Engine.open.bind(module.Engine)
-    return {
-      info,
-      module: {
-        Engine: {
-          ...module.Engine,
-          open: (options, callbacks) => {
-            const error = options.name === undefined ? undefined : refused()
-            return error === undefined ? open(options, callbacks) : Promise.reject(error)
-          }
-        }
-      }
-    }
-  }
-}
-
-const withoutIndexedDb = (world: World): void =>
-  refusing(world, () => thrown('closed', 'no_indexeddb', 'this window has no IndexedDB'))
 
 describe('statements', () => {
   it('run, give rows, and tell what they wrote', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Database } from '../src/index.js'
+import { thrown } from './support/engine.js'
+import { refusing, withoutIndexedDb } from './support/refusing.js'
 import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
@@ -48,6 +50,75 @@ describe('ten tabs', () => {
     }
     expect(world.engines.length).toBe(10)
     expect(world.disks.rows('db')).toEqual({ n: 10 })
+  })
+})
+
+describe('signing out', () => {
+  it('ends a tab that has slept for long, too', async () => {
+    const world = new World()
+    const [leader, sleeper] = await tabs(world, 2)
+    await leader!.query(insert, ['a', 1])
+    world.workers[1]!.freeze()
+    // The leader has forgotten it by then.
+    await world.advance(100_000)
+    const leaving = leader!.signOut({ discard: true })
+    await world.advance(1_000)
+    await leaving
+    world.workers[1]!.thaw()
+    await world.advance(1_000)
+    await expect(sleeper!.query('SELECT k, v')).rejects.toMatchObject({ kind: 'closed', code: 'signed_out' })
+    expect(world.disks.rows('db')).toEqual({})
+  })
+
+  it('of a follower is answered, and ends the leader', async () => {
+    const world = new World()
+    const [leader, follower] = await tabs(world, 2)
+    const told: string[] = []
+    leader!.on('error', ({ code }) => told.push(`leader ${code}`))
+    follower!.on('error', ({ code }) => told.push(`follower ${code}`))
+    await leader!.query(insert, ['a', 1])
+    await follower!.signOut({ discard: true })
+    await world.advance(1_000)
+    await expect(leader!.query('SELECT k, v')).rejects.toMatchObject({ code: 'signed_out' })
+    expect(told).toEqual(['leader signed_out'])
+  })
+
+  it('deletes what cannot be written any more', async () => {
+    const world = new World()
+    const db = await world.open()
+    await db.query(insert, ['a', 1])
+    world.engine.close = () => Promise.reject(thrown('quota', 'disk_full', 'the disk is full'))
+    await db.signOut({ discard: true })
+    expect(world.disks.rows('db')).toEqual({})
+  })
+})
+
+describe('a database in memory that all tabs share', () => {
+  it('stays with a tab that the leader has forgotten meanwhile', async () => {
+    const world = new World()
+    withoutIndexedDb(world)
+    const [leader, sleeper] = await tabs(world, 2)
+    await leader!.query(insert, ['a', 1])
+    world.workers[1]!.freeze()
+    await world.advance(100_000)
+    world.workers[1]!.thaw()
+    await world.advance(5_000)
+    expect(await sleeper!.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await Promise.all([leader!.close(), sleeper!.close()])
+  })
+
+  it('does not stand in for one on disk', async () => {
+    const world = new World()
+    let isBlocked = false
+    const blocked = thrown('closed', 'no_indexeddb', 'this window has no IndexedDB any more')
+    refusing(world, () => (isBlocked ? blocked : undefined))
+    const [leader, follower] = await tabs(world, 2)
+    await leader!.query(insert, ['a', 1])
+    isBlocked = true
+    await leader!.close()
+    await world.settle()
+    await expect(follower!.query('SELECT k, v')).rejects.toMatchObject({ kind: 'closed', code: 'storage_gone' })
+    expect(world.disks.rows('db')).toEqual({ a: 1 })
   })
 })
 

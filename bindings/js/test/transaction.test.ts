@@ -55,6 +55,33 @@ describe('a transaction', () => {
     await db.close()
   })
 
+  it('goes on after a first statement that cannot be sent', async () => {
+    const world = new World()
+    const db = await world.open()
+    const bad = { kind: 'invalid', code: 'bad_parameter' }
+    let runs = 0
+    await db.transaction(async (tx) => {
+      runs++
+      await expect(tx.query(insert, [undefined, 1])).rejects.toMatchObject(bad)
+      await tx.query(insert, ['a', 1])
+    })
+    await db.transaction((tx) => expect(tx.query(insert, [undefined, 1])).rejects.toMatchObject(bad))
+    expect(runs).toBe(1)
+    expect(await db.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await db.close()
+  })
+
+  it('that throws while the database closes throws the same', async () => {
+    const db = await new World().open()
+    const mine = new Error('mine')
+    const run = db.transaction(async (tx) => {
+      await tx.query(insert, ['a', 1])
+      void db.close()
+      throw mine
+    })
+    await expect(run).rejects.toBe(mine)
+  })
+
   it('waits for statements that were not awaited', async () => {
     const db = await new World().open()
     await db.transaction((tx) => {

@@ -1,5 +1,5 @@
 import type { EngineStatus, ModuleInfo } from '../engine.js'
-import { databaseClosed, KalamError } from '../errors.js'
+import { databaseClosed, isKalamError, KalamError } from '../errors.js'
 import { guarded, type LiveSink } from '../live/source.js'
 import {
   type Answers,
@@ -137,16 +137,15 @@ export class Client {
     return ++this.#lastSession
   }
 
-  /** Runs a statement in an open transaction, and gives what it was for {@link Client.commit}. */
-  async step(
-    session: number,
-    statement: Statement,
-    begin: boolean
-  ): Promise<{ results: Decoded[]; sent: SentStatement }> {
+  /**
+   * Runs a statement in an open transaction, and gives what it was for {@link Client.commit}.
+   *
+   * @throws KalamError at once if it cannot be sent, which leaves the transaction as it was
+   */
+  step(session: number, statement: Statement, begin: boolean): Promise<{ results: Decoded[]; sent: SentStatement }> {
     const sent = this.#encode(statement)
     const entry = this.#call(stepPlan(session, sent, begin))
-    await entry.answer
-    return { results: decodeResults(entry.take(), this.values), sent }
+    return entry.answer.then(() => ({ results: decodeResults(entry.take(), this.values), sent }))
   }
 
   /** Commits an open transaction of these statements. */
@@ -164,6 +163,7 @@ export class Client {
 
   /** Gives an open transaction up. */
   abandon(session: number): void {
+    if (this.#ended !== undefined || this.#closing !== undefined) return
     // An engine that is gone has no open transactions.
     this.#call({ survives: false, make: (id) => ({ op: 'abandon', id, session }) }).answer.catch(() => {})
   }
@@ -187,7 +187,8 @@ export class Client {
 
   /** A call without bytes. */
   async ask<T = void>(call: PlainCall): Promise<T> {
-    const { value } = await this.#call({ survives: true, make: (id) => ({ ...call, id }) }).answer
+    const waits = call.op === 'synced' || call.op === 'persisted'
+    const { value } = await this.#call({ survives: true, waits, make: (id) => ({ ...call, id }) }).answer
     return value as T
   }
 
@@ -206,9 +207,10 @@ export class Client {
 
   /** Sets what the page wants of sync, from now on and with engines to come. */
   async wish(url: string | null): Promise<void> {
-    this.#wish = { url, at: Date.now() }
-    this.#link.wish(this.#wish)
-    await this.ask(url === null ? { op: 'stop' } : { op: 'start', url })
+    const wish = { url, at: Math.max(Date.now(), (this.#wish?.at ?? 0) + 1) }
+    this.#wish = wish
+    this.#link.wish(wish)
+    await this.ask({ op: 'decide', wish })
   }
 
   /** Waits until all that was written is durable, and closes; what is called from now on is refused. */
@@ -225,8 +227,11 @@ export class Client {
     try {
       await this.ask({ op: 'signOut', discard })
     } catch (error) {
-      this.#isLeaving = false
-      throw error
+      // The other tabs are told as well, and a message to all may come before the answer.
+      if (!isKalamError(error) || error.code !== 'signed_out') {
+        this.#isLeaving = false
+        throw error
+      }
     }
     await this.leave()
   }
@@ -271,9 +276,8 @@ export class Client {
     this.#queue = []
     if (!this.#link.isAttached) return
     // What does not fit stays behind, in its order, until writes are durable.
-    let room = WRITES_SENT_MAX[this.role] - this.#journal.writesSent
-    const end = queue.findIndex((entry) => entry.plan.writes === true && !entry.sent && --room < 0)
-    if (end < 0) return this.#send(queue)
+    const end = this.#journal.fitting(queue, WRITES_SENT_MAX[this.role])
+    if (end === queue.length) return this.#send(queue)
     // Not cut where nothing fits: the queue may be long, and every call comes here.
     this.#queue = end === 0 ? queue : queue.slice(end)
     if (end > 0) this.#send(queue.slice(0, end))
@@ -313,7 +317,11 @@ export class Client {
   }
 
   #attach(to: Attachment, lost: { readonly error: KalamError; readonly crashed: boolean } | undefined): void {
-    if (lost !== undefined && this.#attachment?.storage.mode === 'memory') return this.#forgotten(lost.error)
+    const before = this.#attachment
+    if (lost !== undefined && before !== undefined && before.term !== to.term) {
+      if (before.storage.mode === 'memory') return this.#lose(memoryLost(lost.error))
+      if (to.storage.mode === 'memory') return this.#lose(storageGone(to.storage.reason))
+    }
     const wasLeader = this.#attachment?.role === 'leader'
     this.#attachment = to
     this.#status = to.status
@@ -330,14 +338,8 @@ export class Client {
     this.#tell()
   }
 
-  /** What was in memory went with the worker that had it. */
-  #forgotten(cause: KalamError): void {
-    const error = new KalamError(
-      'closed',
-      'memory_lost',
-      `the database was in memory and is gone, with what was not synced: open it again (${cause.message})`,
-      { cause }
-    )
+  /** Another engine has not what this page has seen and counted on. */
+  #lose(error: KalamError): void {
     this.#link.terminate()
     this.#ends(error)
   }
@@ -393,3 +395,18 @@ export class Client {
 function randomName(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(15)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
+
+const memoryLost = (cause: KalamError): KalamError =>
+  new KalamError(
+    'closed',
+    'memory_lost',
+    `the database was in memory and is gone, with what was not synced: open it again (${cause.message})`,
+    { cause }
+  )
+
+const storageGone = (reason = ''): KalamError =>
+  new KalamError(
+    'closed',
+    'storage_gone',
+    `the browser gives the database no storage any more: open it again (${reason})`
+  )

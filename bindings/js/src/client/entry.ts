@@ -16,8 +16,12 @@ export interface CallPlan {
   make(id: number, pack: Pack, sending: Sending): Call
   /** Whether another engine than the one that it was sent to can answer it. */
   readonly survives: boolean
-  /** Whether it may write, so that the engine keeps a receipt of it: few enough are under way for all to be kept. */
-  readonly writes?: boolean
+  /** Transactions that it may write, each of which the engine keeps a receipt of: few enough are under way for all to be kept. */
+  readonly writes?: number
+  /** It only waits for something and runs nothing, so that no crash is its doing. */
+  readonly waits?: boolean
+  /** Its answer is something else than packed results. */
+  readonly opaque?: boolean
 }
 
 const NOTHING = new Uint8Array()

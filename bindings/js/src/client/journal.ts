@@ -7,8 +7,9 @@ import { type CallPlan, Entry } from './entry.js'
 /** Calls of a page that are not answered, and writes that are not durable. */
 export const ENTRIES_MAX = 250_000
 /**
- * Writes that are under way, sent and neither refused nor durable. The engine keeps 16 384 receipts for all tabs together:
- * those of one leader and a hundred followers fit.
+ * Writes that are under way, sent and neither refused nor durable; a text of more statements goes alone. The engine keeps
+ * 16 384 receipts for all tabs together: those of one leader and a hundred followers fit, or of eight followers that send texts
+ * of a thousand statements.
  */
 export const WRITES_SENT_MAX = { leader: 8_192, follower: 64 } as const
 /** How often a call is tried again after a crash of the engine before it is taken for the cause. */
@@ -34,8 +35,19 @@ export class Journal {
 
   /** Takes note that a call is sent. */
   sent(entry: Entry): void {
-    if (!entry.sent && entry.plan.writes === true) this.#writesSent++
+    if (!entry.sent) this.#writesSent += entry.plan.writes ?? 0
     entry.sent = true
+  }
+
+  /** How many of these can be sent now, from the first on, so that at most `most` writes are under way. */
+  fitting(entries: readonly Entry[], most: number): number {
+    let under = this.#writesSent
+    for (const [at, entry] of entries.entries()) {
+      const writes = entry.sent ? 0 : (entry.plan.writes ?? 0)
+      if (writes > 0 && under > 0 && under + writes > most) return at
+      under += writes
+    }
+    return entries.length
   }
 
   /** Calls and writes that are still open. */
@@ -105,7 +117,7 @@ export class Journal {
     for (const entry of this.#entries.values()) {
       if (!entry.sent) again.push(entry)
       else if (!entry.plan.survives) this.#drop(entry, lost)
-      else if (crashed && !entry.answered && ++entry.crashes >= CRASHES_MAX) {
+      else if (crashed && !entry.answered && entry.plan.waits !== true && ++entry.crashes >= CRASHES_MAX) {
         this.#drop(
           entry,
           new Failure(
@@ -131,7 +143,7 @@ export class Journal {
 
   #answered(entry: Entry, reply: Reply, bytes: Uint8Array): void {
     // A write that was lost and made again has other numbers.
-    if (entry.answered) entry.mutations = decodeMutations(bytes)
+    if (entry.answered && entry.plan.opaque !== true) entry.mutations = decodeMutations(bytes)
     if (reply.commit !== undefined && reply.commit > 0) {
       entry.commit = reply.commit
       this.#undurable.push(entry)
@@ -154,7 +166,7 @@ export class Journal {
   }
 
   #remove(entry: Entry): void {
-    if (this.#entries.delete(entry.id) && entry.sent && entry.plan.writes === true) this.#writesSent--
+    if (this.#entries.delete(entry.id) && entry.sent) this.#writesSent -= entry.plan.writes ?? 0
   }
 
   #drop(entry: Entry, error: KalamError): void {

@@ -67,7 +67,8 @@ export class Link {
     const isCurrent = (): boolean => this.#worker === worker
     const notLoaded = (event?: Event): void => {
       void workerFailure(this.#spawn, event).then((error) => {
-        if (isCurrent()) this.#end(error)
+        // It may have come to life meanwhile, on a slow network.
+        if (isCurrent() && !isAlive) this.#end(error)
       })
     }
     worker.onmessage = ({ data }: MessageEvent<FromWorker | { type: 'alive' }>) => {

@@ -8,7 +8,22 @@ export interface SentStatement {
 
 /** A statement outside a transaction. @internal */
 export function executePlan(op: 'execute' | 'arrow', { text, params }: SentStatement): CallPlan {
-  return { survives: true, writes: true, make: (id, pack) => ({ op, id, sql: text, params: pack(params) }) }
+  return {
+    survives: true,
+    writes: statementsOf(text),
+    opaque: op === 'arrow',
+    make: (id, pack) => ({ op, id, sql: text, params: pack(params) })
+  }
+}
+
+/** The engine takes so many statements in a text. */
+const STATEMENTS_MAX = 1_000
+
+/** How many statements there are in a text, at most: a semicolon may be part of something else. */
+function statementsOf(text: string): number {
+  let count = 1
+  for (let at = text.indexOf(';'); at >= 0 && count < STATEMENTS_MAX; at = text.indexOf(';', at + 1)) count++
+  return count
 }
 
 /** A statement of the transaction in `session`; the first one begins it. @internal */
@@ -20,7 +35,7 @@ export function stepPlan(session: number, { text, params }: SentStatement, begin
 export function commitPlan(session: number, sent: readonly SentStatement[]): CallPlan {
   return {
     survives: true,
-    writes: true,
+    writes: 1,
     make: (id, pack, sending) => {
       const statements = sent.map(({ text, params }) => [text, pack(params)] as const)
       return { op: 'commit', id, session, statements, ...sending }

@@ -35,8 +35,13 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
   constructor(source: LiveSource<R>, signal?: AbortSignal) {
     this.#source = source
     if (signal === undefined) return
-    if (signal.aborted) this.#end(signal.reason)
-    else signal.addEventListener('abort', () => this.#end(signal.reason), { once: true })
+    if (signal.aborted) {
+      this.#end(signal.reason)
+      return
+    }
+    const abort = (): void => this.#end(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    this.#ends.add(() => signal.removeEventListener('abort', abort))
   }
 
   /**

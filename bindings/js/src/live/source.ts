@@ -76,7 +76,10 @@ export class LiveSource<R> implements LiveSink {
     this.#listeners.add(listener)
     clearTimeout(this.#lingering)
     if (this.#snapshot.status === 'error' || this.#stop === undefined) this.#start()
-    else if (this.#snapshot.status === 'live') listener.event({ rows: this.#snapshot.rows, changes: null })
+    else if (this.#snapshot.status === 'live') {
+      const event = { rows: this.#snapshot.rows, changes: null }
+      guarded(() => listener.event(event))
+    }
     return () => {
       if (this.#listeners.delete(listener) && this.#listeners.size === 0) {
         this.#lingering = setTimeout(() => this.#end(), LINGER_MILLIS)

@@ -28,8 +28,10 @@ export interface HostEvents {
   crashed(error: unknown): void
   /** Another tab has taken the database over. */
   superseded(): void
-  /** The database was deleted. */
-  wiped(): void
+  /** The database was deleted: resolves once the other tabs know, or do not answer. */
+  wiped(): Promise<void>
+  /** The tab that asked for it knows, too. */
+  left(): void
 }
 
 /** Writes that do not show in a number of their own: those of the catalog. */
@@ -99,7 +101,7 @@ export class EngineHost {
   }
 
   /** Adds a tab, or adds it anew. */
-  attach(info: TabInfo, port: TabPort, isRemote: boolean): Attachment {
+  attach(info: TabInfo, port: TabPort, isRemote: boolean): Omit<Attachment, 'term'> {
     this.detach(info.tab)
     this.#tabs.set(info.tab, new AttachedTab(info, port, isRemote))
     try {
@@ -212,10 +214,8 @@ export class EngineHost {
         return value(() => this.#engine.rejected())
       case 'dismiss':
         return value(() => this.#engine.dismiss(call.number))
-      case 'start':
-        return value(() => this.#decide(call.url))
-      case 'stop':
-        return value(() => this.#decide(null))
+      case 'decide':
+        return value(() => this.#follow(call.wish))
       case 'probe':
         return value(() => {
           this.#engine.probe()
@@ -251,11 +251,6 @@ export class EngineHost {
     this.#answer(() => tab.results(id, arrow, this.#commitOf(packed)))
   }
 
-  /** A tab decides now. */
-  #decide(url: string | null): void {
-    this.#follow({ url, at: Math.max(Date.now(), (this.#wish?.at ?? 0) + 1) })
-  }
-
   /** The newest wish of any tab counts. */
   #follow(wish: SyncWish): void {
     if (this.#wish !== undefined && this.#wish.at >= wish.at) return
@@ -285,14 +280,20 @@ export class EngineHost {
     this.#isClosed = true
     this.#status.end()
     try {
-      await this.#engine.close()
+      await this.#engine.close().catch((error: unknown) => {
+        // What cannot be written any more is to be deleted anyway; but not what another tab has by now.
+        if (isKalamError(error) && error.code === 'superseded') throw error
+      })
       await this.#opened.delete()
       tab.value(id, undefined)
     } catch (error) {
       tab.error(id, error)
     }
+    if (tab.isRemote) tab.flush()
+    // Before anybody can open it anew.
+    await this.#events.wiped()
     for (const of of this.#tabs.values()) of.flush()
-    this.#events.wiped()
+    this.#events.left()
   }
 
   #answerResults(tab: AttachedTab, id: number, packed: Uint8Array): void {

@@ -3,7 +3,15 @@ import type { Attachment, OpenOptions, TabInfo, ToWorker } from '../protocol.js'
 import type { TabPort } from './attached.js'
 import type { Channel, Environment } from './environment.js'
 import { EngineHost, type HostEvents } from './host.js'
-import { ASLEEP_MILLIS, type LobbyMessage, names, TABS_MAX, type ToFollower, type ToLeader } from './messages.js'
+import {
+  ASLEEP_MILLIS,
+  LEAVING_MILLIS,
+  type LobbyMessage,
+  names,
+  TABS_MAX,
+  type ToFollower,
+  type ToLeader
+} from './messages.js'
 
 /** How often opening is tried if the store is busy for the moment. */
 const OPENS_MAX = 10
@@ -36,6 +44,8 @@ export class Leader {
   #host: EngineHost | undefined
   #cancelSweep: (() => void) | undefined
   #isClosed = false
+  /** Told of each follower that has left. */
+  #left = (): void => {}
 
   constructor(name: string | undefined, environment: Environment, events: LeaderEvents) {
     this.#name = name
@@ -53,7 +63,7 @@ export class Leader {
       throw new KalamError('closed', 'superseded', 'another tab has taken the database over')
     }
     this.#host = host
-    const attachment = host.attach(own, port, false)
+    const attachment = { ...host.attach(own, port, false), term: this.term }
     for (const info of this.#early.values()) this.#welcome(info)
     this.#early.clear()
     this.#sweep()
@@ -84,10 +94,18 @@ export class Leader {
     }
   }
 
-  /** Tells all followers that the database is gone for good. */
-  end(error: KalamError): void {
-    for (const { channel } of this.#followers.values())
-      this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
+  /** Tells all tabs that the database is gone for good; resolves once the followers have left, or do not answer. */
+  end(error: KalamError): Promise<void> {
+    this.#events.lobby({ type: 'ended', error: plainError(error) })
+    return new Promise((resolve) => {
+      const cancel = this.#environment.after(LEAVING_MILLIS, resolve)
+      this.#left = () => {
+        if (this.#followers.size > 0) return
+        cancel()
+        resolve()
+      }
+      this.#left()
+    })
   }
 
   /** Closes the engine and leaves the followers. */
@@ -142,7 +160,7 @@ export class Leader {
       failed: (error) => this.#tell(channel, { type: 'failed', term: this.term, error: plainError(error) }),
       ended: (error) => this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
     }
-    const to = this.#host.attach(info, port, true)
+    const to = { ...this.#host.attach(info, port, true), term: this.term }
     this.#tell(channel, { type: 'welcome', term: this.term, to })
     // The tab holds this lock while it lives.
     locks
@@ -179,6 +197,7 @@ export class Leader {
     follower.channel.close()
     follower.asks.end()
     this.#host?.detach(tab)
+    this.#left()
   }
 
   #sweep(): void {

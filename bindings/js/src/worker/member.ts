@@ -1,4 +1,4 @@
-import { isKalamError, KalamError, plainError } from '../errors.js'
+import { isKalamError, KalamError, kalamError, plainError } from '../errors.js'
 import type { Attachment, FromWorker, TabInfo, ToWorker } from '../protocol.js'
 import type { TabPort } from './attached.js'
 import type { Channel, Environment } from './environment.js'
@@ -74,17 +74,19 @@ export class Member {
     if (name === undefined || locks === undefined || channel === undefined) return void this.#lead()
     this.#lobby = channel(names.database(name))
     this.#lobby.onmessage = ({ data }) => {
-      this.#leader?.heard(data as LobbyMessage)
-      this.#follower?.heard(data as LobbyMessage)
+      const message = data as LobbyMessage
+      if (message.type === 'ended') return this.#end(kalamError(message.error))
+      this.#leader?.heard(message)
+      this.#follower?.heard(message)
     }
     const gone = new Promise<void>((resolve) => (this.#leave = resolve))
     const held = new Promise<void>((resolve) => {
-      this.#hold(
-        locks.request(names.tab(name, open.info.tab), {}, async () => {
-          resolve()
-          await gone
-        })
-      )
+      const request = locks.request(names.tab(name, open.info.tab), {}, async () => {
+        resolve()
+        await gone
+      })
+      // Refused together with the database's, which tells.
+      request.catch((error: unknown) => isRefused(error) || this.#end(error))
     })
     this.#stand(false)
     // A leader watches the tab's lock.
@@ -112,8 +114,16 @@ export class Member {
     request.catch((error: unknown) => {
       // Held and yet refused: another tab has stolen it. Not held: the wait was ended by this tab.
       if (isHeld) void this.#stepDown()
+      else if (isRefused(error)) this.#leadAlone()
       else if (!isAbort(error)) this.#end(error)
     })
+  }
+
+  /** Where a page may store nothing, there are no locks, either. */
+  #leadAlone(): void {
+    this.#lobby?.close()
+    this.#lobby = undefined
+    void this.#lead()
   }
 
   #follow(name: string): void {
@@ -136,15 +146,12 @@ export class Member {
     const { options } = this.#open as Open
     this.#follower?.close()
     this.#follower = undefined
-    const leader = new Leader(options.name, this.#environment, {
+    const leader: Leader = new Leader(options.name, this.#environment, {
       lobby: (message) => this.#lobby?.postMessage(message),
       crashed: (error) => this.#post({ type: 'crashed', error: crash(error) }),
       superseded: () => void this.#stepDown(),
-      wiped: () => {
-        const error = new KalamError('closed', 'signed_out', 'the database was wiped by signing out: open it again')
-        leader.end(error)
-        this.#end(error)
-      }
+      wiped: () => leader.end(SIGNED_OUT),
+      left: () => this.#end(SIGNED_OUT)
     })
     this.#leader = leader
     const port: TabPort = {
@@ -222,11 +229,9 @@ export class Member {
     this.#lobby?.close()
     this.#asks.end()
   }
-
-  #hold(request: Promise<unknown>): void {
-    request.catch((error: unknown) => this.#end(error))
-  }
 }
+
+const SIGNED_OUT = new KalamError('closed', 'signed_out', 'the database was closed by signing out: open it again')
 
 const noSharing = (): KalamError =>
   new KalamError(
@@ -234,6 +239,8 @@ const noSharing = (): KalamError =>
     'superseded',
     'another tab has opened the database, and tabs of this page cannot share it: serve the page over HTTPS or from localhost, where browsers have Web Locks'
   )
+
+const isRefused = (error: unknown): boolean => error instanceof Error && error.name === 'SecurityError'
 
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 

@@ -22,6 +22,8 @@ export type LobbyMessage =
       readonly term: string
       readonly from: 'worker'
     }
+  /** The database is gone for good, for followers that the leader does not know as well. */
+  | { readonly type: 'ended'; readonly error: PlainError }
   /** A leader's page can only say that it lives. */
   | { readonly type: 'pong'; readonly tab: string; readonly from: 'page' }
 
@@ -53,6 +55,8 @@ export const SILENCE_MILLIS = 3_000
 export const BUSY_MILLIS = 30_000
 /** The silence after which the leader does not feed a follower any more; it comes back with its next ping. */
 export const ASLEEP_MILLIS = 60_000
+/** How long a tab that signs out waits for the others to leave: one that is frozen does not. */
+export const LEAVING_MILLIS = 500
 /** Tabs with the same database, the leader among them. */
 export const TABS_MAX = 100
 
