@@ -1,6 +1,6 @@
 //! The client's session over a WebSocket of the browser.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -143,13 +143,9 @@ impl Sync {
             }
         };
         socket.set_binary_type(BinaryType::Arraybuffer);
-        let has_opened = Rc::new(Cell::new(false));
         let opened = Closure::new({
-            let (this, has_opened) = (self.clone(), has_opened.clone());
-            move || {
-                has_opened.set(true);
-                this.feed(Input::Opened);
-            }
+            let this = self.clone();
+            move || this.feed(Input::Opened)
         });
         let message = Closure::new({
             let this = self.clone();
@@ -162,13 +158,12 @@ impl Sync {
         let closed = Closure::new({
             let this = self.clone();
             move |event: CloseEvent| {
-                let reason = if has_opened.get() {
-                    format!("closed with code {} {}", event.code(), event.reason())
-                } else {
+                let reason = match event.code() {
                     // Browsers do not tell a page more.
-                    format!("no KalamDB server answers at {url}, or the device is offline")
+                    1006 => "no KalamDB server answers there, or the network is gone".to_owned(),
+                    code => format!("closed with code {code} {}", event.reason()),
                 };
-                this.feed(Input::Lost(reason.trim_end().to_owned()));
+                this.feed(Input::Lost(reason));
             }
         });
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
