@@ -98,7 +98,7 @@ describe('SQL', () => {
     expect(table.message).toMatch(/app\.note\b.*spelling/)
     const column = await failure(tab.query('SELECT titel FROM app.notes'))
     expect(column).toMatchObject({ kind: 'invalid' })
-    expect(column.message).toMatch(/titel.*spelling/)
+    expect(column.message).toMatch(/titel.*title/)
     const unnamed = await failure(tab.query('SELECT * FROM notes'))
     expect(unnamed).toMatchObject({ kind: 'invalid' })
     expect(unnamed.message).toMatch(/namespace/)

@@ -105,10 +105,11 @@ it(
     expect(await titleOf(join(root, 'dist'))).toBe('written')
     await development(root, async (url) => expect(await titleAt(url)).toBe('written'))
 
-    // The likely mistake is told.
+    // What is likely to be forgotten is not needed, as in Vite 8, or told.
     writeFileSync(join(root, 'vite.config.js'), 'export default {}\n')
     await development(root, async (url) => {
-      expect(await titleAt(url)).toContain("optimizeDeps: { exclude: ['kalamdb'] }")
+      const title = await titleAt(url)
+      expect(title === 'written' || title.includes("optimizeDeps: { exclude: ['kalamdb'] }"), title).toBe(true)
     })
   },
   INSTALL_MILLIS

@@ -106,8 +106,11 @@ describe('without a network', () => {
     await tab.synced()
     const context = tab.page.context()
     await context.setOffline(true)
-    await until('it is not live', () => tab.run(({ db }) => db.sync.status.state !== 'live'))
     await tab.query("INSERT INTO app.notes (id, title) VALUES (1, 'in the tunnel')")
+    // With a network it would be there by now.
+    await expect(tab.run(({ db }) => db.sync.waitFor('synced', { timeout: 2_000 }))).rejects.toMatchObject({
+      code: 'timeout'
+    })
     expect(await server.sql('SELECT id FROM app.notes', server.mint())).toEqual([])
     await context.setOffline(false)
     await tab.synced()
