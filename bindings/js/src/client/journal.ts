@@ -26,12 +26,8 @@ export class Journal {
   /** Answered writes in the order of their commits. */
   #undurable: Entry[] = []
   #lastId = 0
-  #writesSent = 0
-
   /** Writes that are under way. */
-  get writesSent(): number {
-    return this.#writesSent
-  }
+  #writesSent = 0
 
   /** Takes note that a call is sent. */
   sent(entry: Entry): void {
