@@ -97,8 +97,8 @@ fn start(query: &Query, params: &[Value], view: View) -> Result<(LiveQuery, Vec<
     let plan = direct_plan(&view, query);
     let bound = plan.as_ref().and_then(|plan| plan.bind(params));
     let (Some(plan), Some(values)) = (plan, bound) else {
-        let message = "a live query reads one table, with plain columns, conditions and groups; this one takes more: \
-                       run it as a query";
+        let message = "a live query reads one table, with plain columns, conditions and groups; this one takes more, \
+                       or a column that is not there: run it as a query, which says more";
         return Err(Error::invalid("live_one_table", message));
     };
     LiveQuery::start(plan.plan().clone(), values, view)

@@ -48,6 +48,7 @@ export interface PlainError {
   readonly line?: number
   readonly column?: number
   readonly rejected?: RejectedWrite
+  readonly statement?: number
 }
 
 /** What an error may carry besides kind, code and message. */
@@ -60,6 +61,8 @@ export interface KalamErrorDetails {
   readonly rejected?: RejectedWrite
   /** What led to it. */
   readonly cause?: unknown
+  /** As {@link KalamError.statement}. @internal */
+  readonly statement?: number
 }
 
 /**
@@ -87,6 +90,8 @@ export class KalamError extends Error {
   readonly column?: number
   /** The write, if the server refused one. */
   readonly rejected?: RejectedWrite
+  /** Which of the statements that were given together failed, from 0. @internal */
+  readonly statement?: number
 
   constructor(kind: ErrorKind, code: string, message: string, details: KalamErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -96,6 +101,7 @@ export class KalamError extends Error {
     if (details.line !== undefined) this.line = details.line
     if (details.column !== undefined) this.column = details.column
     if (details.rejected !== undefined) this.rejected = details.rejected
+    if (details.statement !== undefined) this.statement = details.statement
   }
 }
 
@@ -117,20 +123,37 @@ export function isKalamError(error: unknown): error is KalamError {
   return name === 'KalamError' && KINDS.has(kind) && typeof code === 'string'
 }
 
+/** Kinds of what is wrong with a statement and not with the database. */
+const OWN: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['invalid', 'conflict', 'quota'])
+
+/** Runs one of the statements that were given together. If the fault is its own, its error says which one it is. @internal */
+export function asStatement<V>(statement: number, work: () => V): V {
+  const failed = (error: unknown): never => {
+    throw isKalamError(error) && OWN.has(error.kind) ? Object.assign(error, { statement }) : error
+  }
+  try {
+    const value = work()
+    return value instanceof Promise ? (value.catch(failed) as V) : value
+  } catch (error) {
+    return failed(error)
+  }
+}
+
 /** The error as data, to be cloned into another thread. @internal */
 export function plainError(error: unknown): PlainError {
   if (!isKalamError(error)) {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     return { kind: 'internal', code: 'unexpected', message }
   }
-  const { kind, code, message, line, column, rejected } = error
+  const { kind, code, message, line, column, rejected, statement } = error
   return {
     kind,
     code,
     message,
     ...(line === undefined ? {} : { line }),
     ...(column === undefined ? {} : { column }),
-    ...(rejected === undefined ? {} : { rejected })
+    ...(rejected === undefined ? {} : { rejected }),
+    ...(statement === undefined ? {} : { statement })
   }
 }
 

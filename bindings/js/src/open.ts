@@ -86,7 +86,8 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
   try {
     const opened = client.open()
     // Sent with the first message to the engine.
-    const applied = schema === undefined ? undefined : applySchema(client, schema)
+    const syncs = sync !== undefined && sync.start !== false
+    const applied = schema === undefined ? undefined : applySchema(client, schema, syncs)
     await Promise.all([opened, applied])
     return new Database<T, S>(client, checked.name, schema, sync?.url)
   } catch (error) {
@@ -152,7 +153,8 @@ function checkSync(sync: SyncOptions): void {
   }
   if (!/^(https?|wss?):$/.test(protocol))
     throw bad('bad_url', `sync.url ${JSON.stringify(url)} is no address: give one such as 'https://db.example.com'`)
-  if (typeof token !== 'function' && (typeof token !== 'string' || token === ''))
+  if (token === '') throw bad('no_token', 'sync.token is an empty text: give the token that the user signed in with')
+  if (typeof token !== 'function' && typeof token !== 'string')
     throw bad('no_token', 'sync.token is neither a text nor a function that gives one')
 }
 

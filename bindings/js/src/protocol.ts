@@ -162,5 +162,7 @@ export type FromWorker =
 
 /** Calls that a page sends at once. */
 export const BATCH_CALLS_MAX = 4_096
+/** Bytes of parameters that do not wait for the turn's other calls. */
+export const BATCH_BYTES = 1 << 18
 /** Bytes that are packed together; larger ones travel by themselves. */
 export const PACKED_BYTES_MAX = 4_096

@@ -10,7 +10,10 @@ export class Storage {
     this.#client = client
   }
 
-  /** `memory` if it was asked for, or if the browser has no IndexedDB for the page, as in some private windows. */
+  /**
+   * `memory` if it was asked for, or if the browser has no IndexedDB for the page, as in some private windows. Where a private
+   * window has one that ends with the window, as Chromium's, it is `indexeddb`: a page cannot tell.
+   */
   get mode(): 'indexeddb' | 'memory' {
     return this.#client.storage.mode
   }

@@ -172,9 +172,10 @@ export class Sync {
       signal?.addEventListener('abort', abort)
       if (timeout !== undefined) {
         timer = setTimeout(() => {
-          const { state, pending } = this.status
-          const message = `the database is not ${goal} after ${timeout} ms: sync is ${state}, and ${pending} writes wait`
-          finish(() => reject(new KalamError('retry', 'timeout', message)))
+          const { state, pending, error } = this.status
+          const why = error === undefined ? '' : ` (${error.message})`
+          const message = `the database is not ${goal} after ${timeout} ms: sync is ${state}${why}, and ${pending} writes wait`
+          finish(() => reject(new KalamError('retry', 'timeout', message, { cause: error })))
         }, timeout)
       }
       begin.then(

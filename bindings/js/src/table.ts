@@ -1,4 +1,4 @@
-import { KalamError } from './errors.js'
+import { isKalamError, KalamError } from './errors.js'
 import type { Edit } from './live/echo.js'
 import type { Write } from './result.js'
 import { tableName } from './schema/ddl.js'
@@ -27,6 +27,8 @@ export interface TableRunner {
 
 /** Rows of one INSERT: its text stays short enough for the engine to keep it parsed. */
 const INSERT_ROWS_MAX = 128
+/** Texts that are kept. */
+const INSERT_TEXTS_MAX = 64
 /** Parameters of one statement. */
 const PARAMETERS_MAX = 4_096
 
@@ -59,6 +61,8 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   readonly #name: string
   readonly #where: string
   readonly #select: string
+  /** Texts of INSERTs by columns and rows. */
+  readonly #insertTexts = new Map<string, string>()
 
   /** @internal */
   constructor(spec: TableSpec, runner: TableRunner) {
@@ -80,9 +84,13 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
     const statements = this.#inserts(list)
     const [first] = statements
     if (first === undefined) return { affected: 0, persisted: () => Promise.resolve(), synced: () => Promise.resolve() }
-    if (statements.length === 1) return (await this.#runner.one(first)).write
-    const progress = await this.#runner.all(statements)
-    return { affected: list.length, persisted: () => progress.persisted(), synced: () => progress.synced() }
+    try {
+      if (statements.length === 1) return (await this.#runner.one(first)).write
+      const progress = await this.#runner.all(statements)
+      return { affected: list.length, persisted: () => progress.persisted(), synced: () => progress.synced() }
+    } catch (error) {
+      throw isKalamError(error) && list.length > 1 ? ofRow(error, statements) : error
+    }
   }
 
   /**
@@ -143,33 +151,45 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   }
 
   /** INSERTs for rows in order. Their sizes are powers of two, so that few texts serve all. */
-  #inserts(rows: readonly Record<string, unknown>[]): Statement[] {
-    const statements: Statement[] = []
+  #inserts(rows: readonly Record<string, unknown>[]): Insert[] {
+    const statements: Insert[] = []
     let at = 0
     let columns: readonly string[] = []
-    const given = rows.map((row) => {
-      const { columns: named, values } = this.#given(row, columns)
-      columns = named
-      return { columns, values }
+    const given = rows.map((row, place) => {
+      try {
+        const { columns: named, values } = this.#given(row, columns)
+        columns = named
+        return { columns, values }
+      } catch (error) {
+        throw isKalamError(error) && rows.length > 1 ? inRow(place + 1, error) : error
+      }
     })
     for (let first = given[0]; first !== undefined; first = given[at]) {
       const { columns } = first
-      const most = Math.min(INSERT_ROWS_MAX, Math.max(1, Math.floor(PARAMETERS_MAX / Math.max(1, columns.length))))
+      // DEFAULT VALUES is one row.
+      const most =
+        columns.length === 0 ? 1 : Math.min(INSERT_ROWS_MAX, Math.max(1, Math.floor(PARAMETERS_MAX / columns.length)))
       let alike = 1
       while (alike < most && given[at + alike]?.columns === columns) alike++
       const count = 2 ** Math.floor(Math.log2(alike))
       const values = given.slice(at, at + count).flatMap((row) => row.values)
-      statements.push(this.#insert(columns, values, count))
+      statements.push({ text: this.#insertText(columns, count), values, columns, rows: count })
       at += count
     }
     return statements
   }
 
-  #insert(columns: readonly string[], values: readonly unknown[], count: number): Statement {
-    if (columns.length === 0) return { text: `INSERT INTO ${this.#name} DEFAULT VALUES`, values }
+  #insertText(columns: readonly string[], count: number): string {
+    if (columns.length === 0) return `INSERT INTO ${this.#name} DEFAULT VALUES`
+    const shape = [count, ...columns].join()
+    const known = this.#insertTexts.get(shape)
+    if (known !== undefined) return known
     const row = (of: number): string => `(${columns.map((_, at) => `$${of * columns.length + at + 1}`).join(', ')})`
-    const text = `INSERT INTO ${this.#name} (${columns.map(quote).join(', ')}) VALUES ${Array.from({ length: count }, (_, of) => row(of)).join(', ')}`
-    return { text, values }
+    const rows = Array.from({ length: count }, (_, of) => row(of)).join(', ')
+    const text = `INSERT INTO ${this.#name} (${columns.map(quote).join(', ')}) VALUES ${rows}`
+    if (this.#insertTexts.size >= INSERT_TEXTS_MAX) this.#insertTexts.clear()
+    this.#insertTexts.set(shape, text)
+    return text
   }
 
   /**
@@ -190,13 +210,22 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
       if (value === undefined) continue
       isLike &&= like[columns.length] === column
       columns.push(column)
-      values.push(spec.type === 'JSON' && value !== null ? jsonText(value, columns.length) : value)
+      values.push(spec.type === 'JSON' && value !== null ? this.#json(column, value) : value)
     }
     if (known < Object.keys(row).length) {
       const unknown = Object.keys(row).find((column) => !this.#spec.columns.has(column))
       throw this.#invalid('unknown_column', `there is no column \`${unknown}\` in the schema`)
     }
     return { columns: isLike && columns.length === like.length ? like : columns, values }
+  }
+
+  #json(column: string, value: unknown): string {
+    try {
+      return jsonText(value, 0)
+    } catch (error) {
+      if (!isKalamError(error)) throw error
+      throw this.#invalid(error.code, `column \`${column}\`${error.message.replace(/^parameter 0/, '')}`)
+    }
   }
 
   #key(key: unknown): unknown[] {
@@ -222,6 +251,32 @@ function isByName(key: unknown): key is Record<string, unknown> {
     typeof key === 'object' && key !== null && !Array.isArray(key) && !(key instanceof Date) && !ArrayBuffer.isView(key)
   )
 }
+
+/** A statement that inserts so many rows. */
+interface Insert extends Statement {
+  readonly columns: readonly string[]
+  readonly rows: number
+}
+
+/** The error of one of these with the number, from 1, that the row has among all. */
+function ofRow(error: KalamError, statements: readonly Insert[]): KalamError {
+  const at = error.statement ?? (statements.length === 1 ? 0 : -1)
+  const statement = statements[at]
+  if (statement === undefined) return error
+  const before = statements.slice(0, at).reduce((sum, { rows }) => sum + rows, 0)
+  const [inEngine = '', row] = /^row (\d+): /.exec(error.message) ?? []
+  if (row !== undefined) return inRow(before + Number(row), error, error.message.slice(inEngine.length))
+  const [, parameter, why] = /^parameter (\d+)(.*)$/s.exec(error.message) ?? []
+  if (parameter !== undefined) {
+    const [place, width] = [Number(parameter) - 1, statement.columns.length]
+    return inRow(before + Math.floor(place / width) + 1, error, `column \`${statement.columns[place % width]}\`${why}`)
+  }
+  // A disk that is full is no row's fault.
+  return statement.rows === 1 && error.kind !== 'quota' ? inRow(before + 1, error) : error
+}
+
+const inRow = (row: number, error: KalamError, message = error.message): KalamError =>
+  new KalamError(error.kind, error.code, `row ${row}: ${message}`, { ...error, cause: error })
 
 /** Columns and their values. */
 interface Given {

@@ -1,6 +1,6 @@
 import type { Client } from './client/client.js'
 import type { SentStatement } from './client/plans.js'
-import { isKalamError, KalamError } from './errors.js'
+import { asStatement, isKalamError, KalamError } from './errors.js'
 import type { LiveQuery } from './live/query.js'
 import { abortable, Query, type Runner, statementOf } from './query.js'
 import { type Progress, Result } from './result.js'
@@ -124,7 +124,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
   }
 
   async #all(statements: readonly Statement[]): Promise<Progress> {
-    for (const statement of statements) await this.#run(statement)
+    for (const [at, statement] of statements.entries()) await asStatement(at, () => this.#run(statement))
     return NOT_COMMITTED
   }
 }

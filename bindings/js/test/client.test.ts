@@ -54,6 +54,26 @@ describe('statements', () => {
     await db.close()
   })
 
+  it('of one turn that are much go while more of them are made, in their order', async () => {
+    const world = new World()
+    const [db, other] = [await world.open(), await world.open()]
+    const key = 'x'.repeat(50_000)
+    const all = [db!, other!].flatMap((of, tab) =>
+      Array.from({ length: 100 }, (_, at) => of.query(insert, [`${key}${tab}${100 + at}`, at]).then())
+    )
+    await Promise.all(all)
+    for (const worker of world.workers) expect(worker.posts).toBeGreaterThan(10)
+    const values = world.engine.texts.filter((text) => text.startsWith('INSERT')).length
+    expect(values).toBe(200)
+    for (const tab of [0, 1]) {
+      const made = Object.keys(world.disks.rows('db')).filter((of) => of[key.length] === `${tab}`)
+      expect(made.map((of) => Number(of.slice(key.length + 1)))).toEqual(
+        Array.from({ length: 100 }, (_, at) => 100 + at)
+      )
+    }
+    await Promise.all([db!.close(), other!.close()])
+  })
+
   it('fail with kind, code, line and column', async () => {
     const db = await new World().open()
     const error = await db.query('SELEC 1').catch((error: unknown) => error)

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest'
-import { applyChanges, compare, decodeRows, type KeyedRows } from '../src/live/rows.js'
-import { PLAIN_VALUES } from '../src/values/decode.js'
-import type { LiveEvent } from '../src/index.js'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { applyChanges, compare, decodeChanges, decodeRows, type KeyedRows } from '../src/live/rows.js'
+import { type LiveSink, LiveSource } from '../src/live/source.js'
+import { allSteps, PLAIN_VALUES } from '../src/values/decode.js'
+import { KalamError, type LiveEvent } from '../src/index.js'
 import { concat, packRows } from './support/pack.js'
 import { keyBytes, packChanges, SHOWS } from './support/engine.js'
 import { World } from './support/world.js'
@@ -13,8 +14,10 @@ interface Kv {
 }
 const all = 'SELECT k, v FROM app.kv ORDER BY k'
 
+const packed = (rows: readonly (readonly [string, number])[]): Uint8Array =>
+  concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key)), SHOWS])
 const keyed = (rows: readonly (readonly [string, number])[]): KeyedRows<Kv> =>
-  decodeRows(concat([packRows('SELECT', ['k', 'v'], rows), ...rows.map(([key]) => keyBytes(key)), SHOWS]), PLAIN_VALUES)
+  allSteps(decodeRows(packed(rows), PLAIN_VALUES))
 
 describe('changes', () => {
   it('applied to rows give the rows after, whatever they are', () => {
@@ -31,7 +34,9 @@ describe('changes', () => {
       const bytes = packChanges(before, after)
       const old = keyed(before)
       const { next, changes } =
-        bytes === undefined ? { next: old, changes: [] } : applyChanges(old, bytes, PLAIN_VALUES)
+        bytes === undefined
+          ? { next: old, changes: [] }
+          : applyChanges(old, allSteps(decodeChanges<Kv>(bytes, PLAIN_VALUES)))
       const message = `round ${round}: ${JSON.stringify([before, after])}`
       expect(next.rows, message).toEqual(after.map(([k, v]) => ({ k, v })))
       expect(next.keys, message).toEqual(after.map(([k]) => k))
@@ -66,6 +71,98 @@ describe('changes', () => {
     const { next, changes } = compare(old, moved)
     expect(next.rows[0]).toBe(old.rows[1])
     expect(changes.map((change) => change.type)).toEqual(['update', 'update'])
+  })
+})
+
+describe('many rows', () => {
+  const rows = Array.from({ length: 5_000 }, (_, at): [string, number] => [`k${10_000 + at}`, at])
+  const more: [string, number][] = [...rows, ['z', 1]]
+  const changes = packChanges(rows, more)!
+  /** Every row is one more, but the first one 77. */
+  const added = (by: number) => rows.map(([k, v], at): [string, number] => [k, at === 0 ? 77 : v + by])
+
+  /** A source whose clock goes on by half a slice each time it is looked at. */
+  function reading() {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 4))
+    const sinks: LiveSink[] = []
+    const source = new LiveSource<Kv>((sink) => (sinks.push(sink), () => {}), PLAIN_VALUES)
+    const events: LiveEvent<Kv>[] = []
+    const failed = vi.fn()
+    const listen = () => source.listen({ event: (event) => events.push(event), failed })
+    const stop = listen()
+    return { source, events, failed, stop, listen, sink: sinks[0]! }
+  }
+  const tasks = async (): Promise<void> => {
+    for (let count = 0; count < 100; count++) await new Promise((resolve) => setTimeout(resolve))
+  }
+
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
+
+  it('are read in tasks of their own, and what comes meanwhile waits', async () => {
+    const { source, events, failed, sink } = reading()
+    sink.rows(packed(rows))
+    expect(source.snapshot.status).toBe('loading')
+    sink.changes(changes)
+    sink.rows(packed(rows.slice(0, 4_999)))
+    sink.changes(packChanges(rows.slice(0, 4_999), more)!)
+    await expect.poll(() => events.length).toBe(4)
+    const seen = events.map((event) => [event.rows.length, event.changes?.length])
+    expect(seen).toEqual([[5_000, undefined], [5_001, 1], [4_999, 2], [5_001, 2]]) // prettier-ignore
+    expect(source.snapshot.rows).toEqual(more.map(([k, v]) => ({ k, v })))
+    expect(failed).not.toHaveBeenCalled()
+  })
+
+  it('do not let an update that was shown fall back while they are read', async () => {
+    const { source, events, sink } = reading()
+    sink.rows(packed(rows))
+    await expect.poll(() => events.length).toBe(1)
+    const [first] = rows[0]!
+    const edit = { table: 'app.kv', key: new Map([['k', first]]), changes: new Map([['v', 77]]) }
+    const answered = source.echo(edit)!
+    expect(source.snapshot.rows[0]).toEqual({ k: first, v: 77 })
+    const others = added(1).with(0, rows[0]!)
+    sink.changes(packChanges(rows, others)!)
+    sink.changes(packChanges(others, added(2))!)
+    answered()
+    expect(events.length, 'nothing of it is read yet').toBe(2)
+    await expect.poll(() => source.snapshot.rows[1]?.v).toBe(3)
+    await tasks()
+    expect(events.slice(1).map((event) => event.rows[0]?.v)).toEqual([77, 77, 77])
+  })
+
+  it('are dropped with what came behind when the query fails', async () => {
+    const { source, events, failed, sink } = reading()
+    sink.rows(packed(rows))
+    sink.changes(changes)
+    sink.failed(new KalamError('closed', 'database_closed', 'gone'))
+    const broken = reading()
+    broken.sink.rows(packed(rows))
+    broken.sink.changes(changes.subarray(0, -20))
+    broken.sink.changes(packChanges(more, rows)!)
+    await expect.poll(() => broken.failed.mock.calls.length).toBe(1)
+    await tasks()
+    expect([events.length, failed.mock.calls.length, source.snapshot.status]).toEqual([0, 1, 'error'])
+    expect([broken.events.length, broken.failed.mock.calls.length]).toEqual([1, 1])
+    expect(broken.source.snapshot.error).toMatchObject({ kind: 'internal' })
+  })
+
+  it('are dropped when nobody waits for them any more, and come again to who asks again', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { source, events, stop, listen, sink } = reading()
+    sink.rows(packed(rows))
+    sink.changes(changes)
+    stop()
+    vi.advanceTimersByTime(5_000)
+    listen()
+    vi.useRealTimers()
+    await tasks()
+    expect([events, source.snapshot.status]).toEqual([[], 'loading'])
+    sink.rows(packed(more))
+    await expect.poll(() => events.map((event) => event.rows.length)).toEqual([5_001])
   })
 })
 
@@ -118,6 +215,23 @@ describe('a live query', () => {
     for (const live of [...lives, other]) expect(live.getSnapshot().rows).toEqual([{ k: 'x', v: 1 }])
     expect(lives[0]!.getSnapshot()).toBe(lives[1]!.getSnapshot())
     await Promise.all([a!.close(), b!.close()])
+  })
+
+  it('beyond a thousand is refused, until others are closed', async () => {
+    const world = new World()
+    const db = await world.open()
+    const open = (at: number) => db.query<Kv>('SELECT k, v FROM app.kv WHERE k >= $1 ORDER BY k', [`${at}`]).live()
+    const lives = Array.from({ length: 1_024 }, (_, at) => open(at))
+    await Promise.all(lives.map((live) => live.ready))
+    const refused = { kind: 'quota', code: 'too_many_live_queries', message: expect.stringContaining('close some') }
+    await expect(open(1_024).ready).rejects.toMatchObject(refused)
+    const shared = open(0)
+    await shared.ready
+    lives[7]!.close()
+    await expect.poll(() => world.settle().then(() => world.engine.lives.size), { timeout: 5_000 }).toBe(1_023)
+    const next = open(1_024)
+    await next.ready
+    await db.close()
   })
 
   it('ends when nobody uses it, after a while', async () => {

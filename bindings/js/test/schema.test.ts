@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { defineSchema, schemaStatements, sql, t } from '../src/index.js'
+import type { FakeEngine } from './support/engine.js'
 import { World } from './support/world.js'
 
 const bad = expect.objectContaining({ kind: 'invalid', code: 'bad_schema' })
@@ -86,6 +87,38 @@ describe('a schema', () => {
     await db.close()
   })
 
+  it('waits for a column until the server has told of it, and compares it', async () => {
+    const sync = { url: 'https://db.example.com', token: 'secret' }
+    const wider = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.int(), w: t.text() } })
+    const outcome = async (hear: (engine: FakeEngine) => void): Promise<unknown> => {
+      const world = new World()
+      world.onEngine = (engine) => (engine.refusesAlter = true)
+      const opening = world.open({ schema: wider, sync })
+      let isOver = false
+      const told = opening
+        .then(
+          (db) => db.close().then(() => 'opened'),
+          (error: Error) => error.message
+        )
+        .finally(() => (isOver = true))
+      await world.settle()
+      await world.advance(500)
+      expect(isOver).toBe(false)
+      hear(world.engine)
+      await world.advance(500)
+      return told
+    }
+    const live = (...column: [string, string, null]) =>
+      outcome((engine) => {
+        engine.description.push(column)
+        engine.become('live')
+      })
+    expect(await live('w', 'TEXT', null)).toBe('opened')
+    expect(await live('w', 'INT', null)).toContain('column `w` is INT, the schema says TEXT')
+    expect(await live('x', 'TEXT', null)).toContain('an administrator adds it on the server')
+    expect(await outcome((engine) => engine.become('blocked'))).toContain('an administrator adds it on the server')
+  })
+
   it('that differs from the database keeps it from opening, and says where', async () => {
     const world = new World()
     const mismatch = { kind: 'invalid', code: 'schema_mismatch' }
@@ -114,7 +147,7 @@ describe('a schema', () => {
     world.onEngine = (engine) => (engine.refusesAlter = true)
     await expect(world.open({ schema: wider })).rejects.toMatchObject({
       ...mismatch,
-      message: expect.stringContaining('run `ALTER TABLE') as string
+      message: expect.stringContaining('adds it on the server with `ALTER TABLE') as string
     })
   })
 })

@@ -53,6 +53,21 @@ describe('ten tabs', () => {
   })
 })
 
+describe('a page that is refused locks', () => {
+  it('has the database for itself, in memory', async () => {
+    const world = new World()
+    world.refusesLocks = true
+    withoutIndexedDb(world)
+    const [one, other] = await tabs(world, 2)
+    expect([roles([one!, other!]), one!.storage.mode]).toEqual([['leader', 'leader'], 'memory'])
+    await one!.query(insert, ['a', 1])
+    expect(await one!.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    expect(await other!.query('SELECT k, v')).toEqual([])
+    expect(world.channels.size).toBe(0)
+    await Promise.all([one!.close(), other!.close()])
+  })
+})
+
 describe('signing out', () => {
   it('ends a tab that has slept for long, too', async () => {
     const world = new World()

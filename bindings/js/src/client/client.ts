@@ -1,9 +1,10 @@
 import type { EngineStatus, ModuleInfo } from '../engine.js'
-import { databaseClosed, isKalamError, KalamError } from '../errors.js'
+import { asStatement, databaseClosed, isKalamError, KalamError } from '../errors.js'
 import { guarded, type LiveSink } from '../live/source.js'
 import {
   type Answers,
   type Attachment,
+  BATCH_BYTES,
   BATCH_CALLS_MAX,
   type Call,
   type OpenOptions,
@@ -47,7 +48,7 @@ export interface Answer {
 const CLOSE_MILLIS = 10_000
 
 /**
- * The page's end: sends what is asked for in batches, one for each turn, and keeps it until it can be counted on.
+ * The page's end: sends what is asked for in batches, for each turn one unless it is much, and keeps it until it can be counted on.
  *
  * @internal
  */
@@ -67,6 +68,7 @@ export class Client {
   readonly #prefix = crypto.getRandomValues(new Uint8Array(10))
   readonly #alive: Alive
   #queue: Entry[] = []
+  #queuedBytes = 0
   #attachment: Attachment | undefined
   #status: EngineStatus | undefined
   #wish: SyncWish | undefined
@@ -157,7 +159,7 @@ export class Client {
   async script(statements: readonly Statement[]): Promise<Answer> {
     return this.commit(
       0,
-      statements.map((statement) => this.#encode(statement))
+      statements.map((statement, at) => asStatement(at, () => this.#encode(statement)))
     )
   }
 
@@ -266,7 +268,9 @@ export class Client {
     const entry = this.#journal.add(plan)
     if (this.#queue.length === 0) queueMicrotask(() => this.#flush())
     this.#queue.push(entry)
-    if (this.#queue.length >= BATCH_CALLS_MAX) this.#flush()
+    this.#queuedBytes += plan.bytes ?? 0
+    // The worker begins with much while the page still makes more.
+    if (this.#queue.length >= BATCH_CALLS_MAX || this.#queuedBytes >= BATCH_BYTES) this.#flush()
     return entry
   }
 
@@ -274,6 +278,7 @@ export class Client {
   #flush(): void {
     const queue = this.#queue
     this.#queue = []
+    this.#queuedBytes = 0
     if (!this.#link.isAttached) return
     // What does not fit stays behind, in its order, until writes are durable.
     const end = this.#journal.fitting(queue, WRITES_SENT_MAX[this.role])
@@ -312,7 +317,9 @@ export class Client {
     throw new KalamError(
       'unauthorized',
       'no_token',
-      'the token of sync is not a text: give the token itself or a function that gives it'
+      token === ''
+        ? 'the function `sync.token` gave an empty text'
+        : 'the function `sync.token` gave something else than a text'
     )
   }
 

@@ -18,6 +18,8 @@ export interface CallPlan {
   readonly survives: boolean
   /** Transactions that it may write, each of which the engine keeps a receipt of: few enough are under way for all to be kept. */
   readonly writes?: number
+  /** Bytes of its parameters; none for calls that have few. */
+  readonly bytes?: number
   /** It only waits for something and runs nothing, so that no crash is its doing. */
   readonly waits?: boolean
   /** Its answer is something else than packed results. */

@@ -11,6 +11,7 @@ export function executePlan(op: 'execute' | 'arrow', { text, params }: SentState
   return {
     survives: true,
     writes: statementsOf(text),
+    bytes: params.length,
     opaque: op === 'arrow',
     make: (id, pack) => ({ op, id, sql: text, params: pack(params) })
   }
@@ -36,6 +37,7 @@ export function commitPlan(session: number, sent: readonly SentStatement[]): Cal
   return {
     survives: true,
     writes: 1,
+    bytes: sent.reduce((sum, { params }) => sum + params.length, 0),
     make: (id, pack, sending) => {
       const statements = sent.map(({ text, params }) => [text, pack(params)] as const)
       return { op: 'commit', id, session, statements, ...sending }

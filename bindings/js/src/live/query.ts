@@ -1,5 +1,5 @@
 import { KalamError } from '../errors.js'
-import { LOADING, type LiveEvent, type LiveListener, type LiveSnapshot, type LiveSource } from './source.js'
+import { guarded, LOADING, type LiveEvent, type LiveListener, type LiveSnapshot, type LiveSource } from './source.js'
 
 /** Events that an iterator keeps for a slow loop; beyond them it is given all rows at once instead. */
 const ITERATOR_EVENTS_MAX = 1_024
@@ -61,11 +61,18 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
   readonly subscribe = (listener: () => void): (() => void) => this.#listen({ event: listener, failed: listener })
 
   /**
-   * Calls `listener` with all rows and then with each change. Gives what ends that. What goes wrong is in the snapshot, and
-   * `failed` is told.
+   * Calls `listener` with all rows and then with each change. Gives what ends that. If the query cannot run, or not any more,
+   * `failed` is told. Without it, and if nobody asked for {@link LiveQuery.ready}, the error is reported as uncaught; kind
+   * `closed` is not, which the database tells itself.
    */
-  onChange(listener: (event: LiveEvent<R>) => void, failed: (error: KalamError) => void = () => {}): () => void {
-    return this.#listen({ event: listener, failed })
+  onChange(listener: (event: LiveEvent<R>) => void, failed?: (error: KalamError) => void): () => void {
+    const told = (error: KalamError): void => {
+      if (this.#ready === undefined && error.kind !== 'closed')
+        guarded(() => {
+          throw error
+        })
+    }
+    return this.#listen({ event: listener, failed: failed ?? told })
   }
 
   /**

@@ -6,7 +6,17 @@
  * @module
  */
 import type { Cursor, ValueOptions } from '../values/columns.js'
-import { type Column, readByte, readKey, readResults, readText, readU32 } from '../values/decode.js'
+import {
+  type Column,
+  type Decoded,
+  readByte,
+  readKey,
+  readText,
+  readU32,
+  resultInSteps,
+  STEP_ROWS,
+  type Steps
+} from '../values/decode.js'
 import type { Shows } from './echo.js'
 
 /** What happened to one row. */
@@ -39,13 +49,16 @@ export interface WholeRows<R> extends KeyedRows<R> {
   readonly shows: Shows | undefined
 }
 
-/** All rows. @internal */
-export function decodeRows<R>(bytes: Uint8Array, options: ValueOptions): WholeRows<R> {
+/** All rows, read in steps. @internal */
+export function* decodeRows<R>(bytes: Uint8Array, options: ValueOptions): Steps<WholeRows<R>> {
   const cursor: Cursor = { bytes, at: 0 }
-  const [result] = readResults(cursor, options)
-  const rows = (result?.rows ?? []) as R[]
-  const keys = rows.map(() => readKey(cursor))
-  return { rows, keys, shows: readShows(cursor, result?.columns ?? []) }
+  const { rows, columns } = yield* oneResult(cursor, options)
+  const keys: string[] = []
+  while (keys.length < rows.length) {
+    keys.push(readKey(cursor))
+    if (keys.length % STEP_ROWS === 0) yield
+  }
+  return { rows: rows as R[], keys, shows: readShows(cursor, columns) }
 }
 
 function readShows(cursor: Cursor, columns: readonly Column[]): Shows | undefined {
@@ -72,28 +85,43 @@ interface Coming extends Leaving {
   readonly isUpdate: boolean
 }
 
-/** The rows after packed changes. Those that did not change stay the objects that they are. @internal */
-export function applyChanges<R>(before: KeyedRows<R>, bytes: Uint8Array, options: ValueOptions): Step<R> {
-  const cursor: Cursor = { bytes, at: 0 }
-  const leaving: Leaving[] = Array.from({ length: readU32(cursor) }, () => ({
-    index: readU32(cursor),
-    key: readKey(cursor)
-  }))
-  const coming: Coming[] = Array.from({ length: readU32(cursor) }, () => ({
-    index: readU32(cursor),
-    isUpdate: readByte(cursor) === 1,
-    key: readKey(cursor)
-  }))
-  const fresh = (readResults(cursor, options)[0]?.rows ?? []) as R[]
-  return merge(before, leaving, coming, fresh)
+/** What became of rows. @internal */
+export interface RowChanges<R> {
+  readonly leaving: readonly Leaving[]
+  readonly coming: readonly Coming[]
+  /** The rows of {@link RowChanges.coming}. */
+  readonly fresh: readonly R[]
 }
 
-function merge<R>(
-  before: KeyedRows<R>,
-  leaving: readonly Leaving[],
-  coming: readonly Coming[],
-  fresh: readonly R[]
-): Step<R> {
+/** Changes of rows, read in steps. @internal */
+export function* decodeChanges<R>(bytes: Uint8Array, options: ValueOptions): Steps<RowChanges<R>> {
+  const cursor: Cursor = { bytes, at: 0 }
+  const leaving = yield* listInSteps(cursor, (): Leaving => ({ index: readU32(cursor), key: readKey(cursor) }))
+  const coming = yield* listInSteps(cursor, (): Coming => {
+    const index = readU32(cursor)
+    return { index, isUpdate: readByte(cursor) === 1, key: readKey(cursor) }
+  })
+  const { rows } = yield* oneResult(cursor, options)
+  return { leaving, coming, fresh: rows as R[] }
+}
+
+function oneResult(cursor: Cursor, options: ValueOptions): Steps<Decoded> {
+  // How many there are: one.
+  readU32(cursor)
+  return resultInSteps(cursor, options)
+}
+
+function* listInSteps<T>(cursor: Cursor, read: () => T): Steps<T[]> {
+  const list: T[] = []
+  for (let left = readU32(cursor); left > 0; left--) {
+    list.push(read())
+    if (left % STEP_ROWS === 0) yield
+  }
+  return list
+}
+
+/** The rows after changes. Those that did not change stay the objects that they are. @internal */
+export function applyChanges<R>(before: KeyedRows<R>, { leaving, coming, fresh }: RowChanges<R>): Step<R> {
   const left = new Map(leaving.map(({ key, index }) => [key, before.rows[index] as R]))
   const length = before.rows.length - leaving.length + coming.length
   const rows = new Array<R>(length)

@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.js'
 import { isKalamError, KalamError } from '../errors.js'
 import { quote } from '../sql.js'
+import type { Decoded } from '../values/decode.js'
 import type { ColumnSpec } from './column.js'
 import type { Schema, TableSpec } from './schema.js'
 
@@ -29,21 +30,44 @@ function columnText(name: string, spec: ColumnSpec): string {
     .join(' ')
 }
 
+/** How long opening waits for the server when a table lacks a column. */
+const NEWS_MILLIS = 5_000
+
 /**
  * Creates a schema's tables and new columns, and compares the rest.
  *
+ * @param syncs whether the server may have changed a table meanwhile, and tell
  * @throws KalamError `invalid`/`schema_mismatch` where the database has a table of that name that is different
  * @internal
  */
-export async function applySchema(client: Client, schema: Schema): Promise<void> {
+export async function applySchema(client: Client, schema: Schema, syncs: boolean): Promise<void> {
   const tables = [...schema.specs.values()]
   const create = schemaStatements(schema)
-  const describe = tables.map((table) => `DESCRIBE ${tableName(table)}`)
-  const { results } = await client.execute({ text: [...create, ...describe].join(';\n'), values: [] })
+  const text = [...create, ...tables.map(describe)].join(';\n')
+  const { results } = await client.execute({ text, values: [] })
+  let isOld = false
   for (const [at, table] of tables.entries()) {
-    await compare(client, table, (results[create.length + at]?.rows ?? []) as unknown as DescribedColumn[])
+    let missing = isOld ? await compareNow(client, table) : compare(table, results[create.length + at])
+    for (let name = missing[0]; name !== undefined; name = missing[0]) {
+      const error = await addColumn(client, table, name)
+      if (error !== undefined) {
+        if (!syncs) throw error
+        await news(client)
+        isOld = true
+      }
+      // Of what another device or the server has added meanwhile the types are compared, too.
+      missing = await compareNow(client, table)
+      if (missing.includes(name)) throw error ?? mismatch(table, `column \`${name}\` was added and is not there`)
+    }
   }
 }
+
+async function compareNow(client: Client, table: TableSpec): Promise<string[]> {
+  const { results } = await client.execute({ text: describe(table), values: [] })
+  return compare(table, results[0])
+}
+
+const describe = (table: TableSpec): string => `DESCRIBE ${tableName(table)}`
 
 interface DescribedColumn {
   readonly name: string
@@ -52,7 +76,9 @@ interface DescribedColumn {
   readonly primary_key_position: number | null
 }
 
-async function compare(client: Client, table: TableSpec, found: readonly DescribedColumn[]): Promise<void> {
+/** The columns that the table lacks. */
+function compare(table: TableSpec, described: Decoded | undefined): string[] {
+  const found = (described?.rows ?? []) as unknown as readonly DescribedColumn[]
   const key = found
     .filter((column) => column.primary_key_position !== null)
     .sort((a, b) => Number(a.primary_key_position) - Number(b.primary_key_position))
@@ -63,30 +89,61 @@ async function compare(client: Client, table: TableSpec, found: readonly Describ
   const columns = new Map(found.map((column) => [column.name, column]))
   for (const [name, spec] of table.columns) {
     const column = columns.get(name)
-    if (column === undefined) await addColumn(client, table, name, spec)
-    else if (column.type !== spec.sqlType)
+    if (column === undefined) continue
+    if (column.type !== spec.sqlType)
       throw mismatch(table, `column \`${name}\` is ${column.type}, the schema says ${spec.sqlType}`)
-    else if (column.nullable && spec.isNotNull && !spec.isKey)
+    if (column.nullable && spec.isNotNull && !spec.isKey)
       throw mismatch(table, `column \`${name}\` may be NULL, the schema says NOT NULL`)
   }
+  return [...table.columns.keys()].filter((name) => !columns.has(name))
 }
 
-/** A device may change a table until it meets the server; after that the table changes there. */
-async function addColumn(client: Client, table: TableSpec, name: string, spec: ColumnSpec): Promise<void> {
+/**
+ * Adds a column. A device may change a table until it meets the server; after that the table changes there, which the error
+ * says that is given.
+ */
+async function addColumn(client: Client, table: TableSpec, name: string): Promise<KalamError | undefined> {
+  const spec = table.columns.get(name) as ColumnSpec
   if (spec.check !== undefined)
-    throw mismatch(table, `it has no column \`${name}\`, and one with a CHECK cannot be added to a table that is there`)
+    return mismatch(
+      table,
+      `it has no column \`${name}\`, and one with a CHECK cannot be added to a table that is there`
+    )
   const text = `ALTER TABLE ${tableName(table)} ADD COLUMN IF NOT EXISTS ${columnText(name, spec)}`
   try {
     await client.execute({ text, values: [] })
+    return undefined
   } catch (cause) {
     if (!isKalamError(cause)) throw cause
-    const advice = cause.code === 'server_table' ? `: run \`${text}\` on the server` : ''
-    throw mismatch(
-      table,
-      `it has no column \`${name}\`, and here it cannot be added (${cause.message})${advice}`,
-      cause
-    )
+    const why = `it has no column \`${name}\`, and here it cannot be added`
+    if (cause.code !== 'server_table') throw mismatch(table, `${why} (${cause.message})`, cause)
+    return mismatch(table, `${why}: an administrator adds it on the server with \`${text}\``, cause)
   }
+}
+
+/**
+ * Waits, not for long, until the device has heard from the server.
+ *
+ * @throws KalamError why the database has ended meanwhile
+ */
+async function news(client: Client): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      client.changed.delete(look)
+      resolve()
+    }
+    const look = (): void => {
+      if (client.ended !== undefined) return finish()
+      const { state, error } = client.status
+      const isUnreachable = state === 'waiting' && error?.code === 'connection_lost'
+      if (state === 'live' || state === 'blocked' || isUnreachable) finish()
+    }
+    const timer = setTimeout(finish, NEWS_MILLIS)
+    client.changed.add(look)
+    look()
+  })
+  if (client.ended !== undefined) throw client.ended
 }
 
 function mismatch({ namespace, name }: TableSpec, why: string, cause?: unknown): KalamError {

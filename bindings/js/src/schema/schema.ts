@@ -98,7 +98,8 @@ const NAME = /^[a-z][a-z0-9_]*$/
 const NAME_CHARACTERS_MAX = 63
 
 /**
- * Declares tables. `open({ schema })` creates what is not there, adds new columns, and types `db.tables`.
+ * Declares tables. `open({ schema })` creates what is not there, adds new columns to tables that no server has, and types
+ * `db.tables`.
  *
  * ```ts
  * import { defineSchema, open, sql, t } from 'kalamdb'

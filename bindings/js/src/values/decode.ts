@@ -26,6 +26,12 @@ export interface Decoded {
   readonly rows: Record<string, unknown>[]
 }
 
+/** Work that can be interrupted wherever it yields. @internal */
+export type Steps<T> = Generator<undefined, T, undefined>
+
+/** Rows that are read in one step. @internal */
+export const STEP_ROWS = 1_024
+
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** @internal */
@@ -63,16 +69,29 @@ export function readResults(cursor: Cursor, options: ValueOptions): Decoded[] {
 }
 
 function readResult(cursor: Cursor, options: ValueOptions): Decoded {
-  const head = readHead(cursor)
-  const columns = Array.from({ length: head.columns }, () => readColumn(cursor, head.rows, options))
-  const { tag, affected, mutation } = head
-  return {
-    tag,
-    affected,
-    mutation,
-    columns: columns.map(({ name, type }) => ({ name, type })),
-    rows: rowObjects(columns, head.rows)
+  return allSteps(resultInSteps(cursor, options))
+}
+
+/** Does steps without a pause. @internal */
+export function allSteps<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
   }
+}
+
+/** Reads a result in steps: a column of it, or so many rows. @internal */
+export function* resultInSteps(cursor: Cursor, options: ValueOptions): Steps<Decoded> {
+  const head = readHead(cursor)
+  const columns: ColumnOfValues[] = []
+  while (columns.length < head.columns) {
+    columns.push(readColumn(cursor, head.rows, options))
+    // What is small is read at once.
+    if (head.rows >= STEP_ROWS) yield
+  }
+  const rows = yield* rowObjects(columns, head.rows)
+  const { tag, affected, mutation } = head
+  return { tag, affected, mutation, columns: columns.map(({ name, type }) => ({ name, type })), rows }
 }
 
 interface ColumnOfValues extends Column {
@@ -98,7 +117,7 @@ function readHead(cursor: Cursor): { tag: string; affected: number; mutation: nu
 }
 
 /** Rows as copies of one object, so that all have the same shape and engines read them fast. */
-function rowObjects(columns: readonly ColumnOfValues[], count: number): Record<string, unknown>[] {
+function* rowObjects(columns: readonly ColumnOfValues[], count: number): Steps<Record<string, unknown>[]> {
   const shape: Record<string, unknown> = {}
   for (const { name } of columns) {
     if (Object.hasOwn(shape, name)) {
@@ -112,9 +131,13 @@ function rowObjects(columns: readonly ColumnOfValues[], count: number): Record<s
     Object.defineProperty(shape, name, { value: null, writable: true, enumerable: true, configurable: true })
   }
   const rows = new Array<Record<string, unknown>>(count)
-  for (let row = 0; row < count; row++) rows[row] = { ...shape }
-  for (const { name, values } of columns) {
-    for (let row = 0; row < count; row++) (rows[row] as Record<string, unknown>)[name] = values[row]
+  for (let from = 0; from < count; from += STEP_ROWS) {
+    const to = Math.min(count, from + STEP_ROWS)
+    for (let row = from; row < to; row++) rows[row] = { ...shape }
+    for (const { name, values } of columns) {
+      for (let row = from; row < to; row++) (rows[row] as Record<string, unknown>)[name] = values[row]
+    }
+    if (to < count) yield
   }
   return rows
 }

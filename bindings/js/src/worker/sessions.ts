@@ -1,5 +1,5 @@
 import type { Engine, Session } from '../engine.js'
-import { isKalamError, KalamError } from '../errors.js'
+import { asStatement, isKalamError, KalamError } from '../errors.js'
 import { inOrder, lastly, next, type Soon } from './outcome.js'
 
 /** Statements that run at the same time outside transactions. All but one wait for the query module. */
@@ -135,9 +135,9 @@ export function runScript(session: Session, { statements, request, again, isWhol
       inOrder<Uint8Array>([
         () => session.execute('BEGIN', NOTHING),
         ...statements.map(
-          ({ sql, params }) =>
+          ({ sql, params }, at) =>
             () =>
-              session.execute(sql, params)
+              asStatement(at, () => session.execute(sql, params))
         ),
         commit
       ]),

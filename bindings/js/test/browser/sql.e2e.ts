@@ -1,6 +1,6 @@
 /** One table with the small engine, everything else with the query module. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Tab } from './support/tab.js'
+import { failure, type Tab } from './support/tab.js'
 import { useWorld } from './support/world.js'
 
 const world = useWorld()
@@ -102,6 +102,23 @@ describe('the query module', () => {
     expect(await tab.query('SELECT name FROM app.people UNION SELECT city FROM app.people ORDER BY 1 LIMIT 2')).toEqual(
       [{ name: 'ada' }, { name: 'bob' }]
     )
+  })
+
+  it('says what is wrong, and where, as the engine does', async () => {
+    const wrong = async (text: string) => failure(tab.query(text))
+    const join = 'SELECT p.name\nFROM app.people AS p JOIN app.visits AS v ON v.person = p.id'
+    expect(await wrong(`${join}\nWHERE GROUP BY p.name`)).toMatchObject({ kind: 'invalid', line: 3, column: 13 })
+    const column = await wrong(join.replace('p.name', 'p.nam'))
+    expect(column).toMatchObject({ name: 'KalamError', kind: 'invalid' })
+    expect(column.message).toMatch(/nam\b.*\bname\b/s)
+    const table = await wrong('WITH all_of AS (SELECT * FROM app.visit) SELECT count(*) FROM all_of')
+    expect(table).toMatchObject({ name: 'KalamError', kind: 'invalid' })
+    expect(table.message).toMatch(/app\.visit\b/)
+    const cast = await wrong(
+      "SELECT p.id + CAST('x' AS INT) AS n FROM app.people AS p JOIN app.visits AS v ON v.person = p.id"
+    )
+    expect(cast).toMatchObject({ name: 'KalamError', kind: 'invalid' })
+    expect(await tab.query('SELECT rank() OVER (ORDER BY id) AS n FROM app.people WHERE id = 1')).toEqual([{ n: 1n }])
   })
 
   it('explains', async () => {

@@ -40,25 +40,7 @@ describe('without IndexedDB', () => {
   ])('%s rows are in memory, and the database says why', async (_, browser) => {
     const tab = await world.ownTab()
     const seen = await tab.run(async (api, of) => {
-      const text = `${of}; await import('${location.origin}/dist/worker.js')`
-      const script = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
-      // What was said before the import was through is said again.
-      const worker = (): Worker => {
-        const made = new Worker(script, { type: 'module' })
-        const early: unknown[] = []
-        const post = made.postMessage.bind(made)
-        made.postMessage = (message: unknown) => void early.push(message)
-        made.addEventListener(
-          'message',
-          () => {
-            made.postMessage = post
-            for (const message of early) post(message)
-          },
-          { once: true }
-        )
-        return made
-      }
-      const db = (api.db = await api.kalam.open({ name: 'private', worker }))
+      const db = (api.db = await api.kalam.open({ name: 'private', worker: api.changedBy(of) }))
       await db.query('CREATE NAMESPACE app; CREATE USER TABLE app.notes (id INT PRIMARY KEY)')
       const write = await db.query('INSERT INTO app.notes VALUES (1)')
       await write.persisted()

@@ -1,5 +1,6 @@
 /** Stored databases that others hold, that other versions have made, or that are damaged. */
 import { describe, expect, it } from 'vitest'
+import { stored } from './support/stored.js'
 import type { Tab } from './support/tab.js'
 import { NOTES } from './support/tables.js'
 import { until } from './support/until.js'
@@ -18,6 +19,7 @@ const hold = (tab: Tab, version: number, name = 'storage'): Promise<void> =>
         request.onsuccess = () => {
           // It is asked to let go and does not.
           kept.held = request.result
+          kept.held.onversionchange = () => (kept.asked = true)
           resolve()
         }
         request.onerror = () => reject(request.error as Error)
@@ -61,6 +63,38 @@ describe('a database that others hold', () => {
     expect(await tab.run(({ kept }) => kept.failed)).toBeUndefined()
     await tab.query(NOTES)
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([])
+  })
+
+  it('in an older layout waits, and is taken over when it is let go, with all that is in it', async () => {
+    const [tab, other] = [await open(), await world.ownTab()]
+    await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
+    await tab.run(({ db }) => db.close())
+    const version = await tab.run(async () => (await indexedDB.databases())[0]?.version ?? 0)
+    await hold(other, version)
+    // The same object stores, under the next number.
+    const newer = `
+      const { open } = IDBFactory.prototype
+      IDBFactory.prototype.open = function (name, version) { return open.call(this, name, version + 1) }
+      const make = IDBDatabase.prototype.createObjectStore
+      IDBDatabase.prototype.createObjectStore = function (name) {
+        return this.objectStoreNames.contains(name) ? undefined : make.call(this, name)
+      }`
+    await tab.run((api, script) => {
+      api.kept.opening = api.kalam.open({ name: 'storage', worker: api.changedBy(script) }).then(
+        (db) => ((api.db = db), 'opened'),
+        (error) => error.code
+      )
+      api.kept.opening.then((outcome: string) => (api.kept.outcome = outcome))
+    }, newer)
+    await until('it has been told of the upgrade', () => other.run(({ kept }) => kept.asked === true))
+    expect(await tab.run(({ kept }) => kept.outcome)).toBeUndefined()
+    await other.run(({ kept }) => kept.held.close())
+    expect(await tab.run(({ kept }) => kept.opening)).toBe('opened')
+    expect(await tab.query('SELECT id, title FROM app.notes')).toEqual([{ id: 1, title: 'x' }])
+    expect(await tab.run(async () => (await indexedDB.databases())[0]?.version)).toBe(version + 1)
+    // The attempt that was blocked has let go of what it opened late.
+    await tab.run(({ db }) => db.signOut({ discard: true }))
+    expect(await tab.run(() => indexedDB.databases())).toEqual([])
   })
 
   it.each([1, 1_000_000])('of something else than KalamDB is refused, and left alone: version %d', async (version) => {
@@ -117,47 +151,19 @@ describe('stored bytes', () => {
       { at, from, to }
     )
 
-  /** All that is stored, as text. */
-  const stored = (tab: Tab): Promise<string> =>
-    tab.run(
-      () =>
-        new Promise<string>((resolve, reject) => {
-          const request = indexedDB.open('storage')
-          request.onerror = () => reject(request.error as Error)
-          request.onsuccess = () => {
-            const { objectStoreNames } = request.result
-            const transaction = request.result.transaction(objectStoreNames)
-            const found: Record<string, [unknown, number[]][]> = {}
-            for (const name of objectStoreNames) {
-              const records = (found[name] = [] as [unknown, number[]][])
-              transaction.objectStore(name).openCursor().onsuccess = ({ target }) => {
-                const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result
-                if (cursor === null) return
-                records.push([cursor.key, [...(cursor.value as Uint8Array)]])
-                cursor.continue()
-              }
-            }
-            transaction.oncomplete = () => {
-              request.result.close()
-              resolve(JSON.stringify(found))
-            }
-          }
-        })
-    )
-
   it('of a newer format are refused, stay as they are, and are read again by what knows it', async () => {
     const tab = await open()
     await tab.write("INSERT INTO app.notes VALUES (1, 'x')")
     await tab.run(({ db }) => db.close())
     await tamper(tab, 0, 1, 99)
-    const before = await stored(tab)
-    expect(before).toContain('[99,')
+    const before = await stored(tab, 'storage')
+    expect(before.stores.log?.some(([, hex]) => hex.startsWith('63'))).toBe(true)
     await expect(tab.open({ name: 'storage' })).rejects.toMatchObject({
       kind: 'invalid',
       code: 'newer_version',
       message: expect.stringContaining('newer') as string
     })
-    expect(await stored(tab)).toBe(before)
+    expect(await stored(tab, 'storage')).toEqual(before)
     await tamper(tab, 0, 99, 1)
     await tab.open({ name: 'storage' })
     expect(await tab.query('SELECT id FROM app.notes')).toEqual([{ id: 1 }])

@@ -274,6 +274,9 @@ class FakeSession implements Session {
     if (text.startsWith('DESCRIBE')) return packDescription(this.#engine.description)
     if (text.startsWith('ALTER') && this.#engine.refusesAlter)
       throw thrown('invalid', 'server_table', 'the server has this table: change it there')
+    const [, column, type] = /ADD COLUMN IF NOT EXISTS (\w+) (\w+)/.exec(text) ?? []
+    if (column !== undefined && type !== undefined)
+      this.#engine.description.push([column, type, null, !text.includes('NOT NULL')])
     if (text.startsWith('CREATE') || text.startsWith('ALTER')) return packResults([{ tag: 'CREATE TABLE' }])
     return this.#statement(text, values, id)
   }

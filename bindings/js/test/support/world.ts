@@ -38,6 +38,8 @@ export class World {
   /** Told of each engine when it is opened. */
   onEngine: (engine: FakeEngine) => void = () => {}
   hasLocks = true
+  /** Whether the browser refuses them to the page when they are asked for. */
+  refusesLocks = false
   now = 0
   #timers: Timer[] = []
   #queue: { worker: FakeWorker | undefined; call: () => void }[] = []
@@ -144,6 +146,8 @@ export class World {
     options: { signal?: AbortSignal; steal?: boolean },
     held: () => Promise<unknown>
   ): Promise<unknown> {
+    if (this.refusesLocks)
+      return Promise.reject(Object.assign(new Error('no locks in this context'), { name: 'SecurityError' }))
     return new Promise((resolve, reject) => {
       const lock = this.#locks.get(name) ?? { holder: undefined, queue: [] }
       this.#locks.set(name, lock)

@@ -9,6 +9,8 @@ export interface PageApi {
   readonly kalam: typeof kalam
   /** The database that {@link Tab.open} opened. */
   db: kalam.Database<any> // eslint-disable-line
+  /** For `open({ worker })`: workers in a browser that the script has changed. */
+  changedBy(script: string): () => Worker
   /** Kept from one call to the next. */
   readonly kept: Record<string, any>
 }
