@@ -62,10 +62,11 @@ const commands = {
   async shows(title) {
     await note(title).waitFor()
   },
-  /** How many writes wait for the server, in the words of the page: `5 to send`. */
-  async waiting() {
-    const counts = await page.locator('.top .pill-count').allTextContents()
-    return counts.join(', ')
+  /** Waits until so many writes wait for the server, in the words of the page: `5 to send`. */
+  async waiting(words) {
+    const counts = page.locator('.top .pill-count')
+    const said = await counts.filter({ hasText: words }).waitFor({ timeout: 10_000 }).then(() => words, () => counts.allTextContents())
+    return said.toString()
   },
   /** The rows of a query in the console, which is left again. */
   async query(sql) {

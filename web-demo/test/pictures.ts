@@ -70,6 +70,15 @@ afterAll(async () => {
 })
 
 describe('pictures', () => {
+  it('of the form that asks for a server', async () => {
+    const elsewhere = await serve()
+    const app = await App.open(browser, elsewhere, DESKTOP)
+    await app.page.getByRole('button', { name: 'Work without a server' }).waitFor()
+    await shoot(app, 'form')
+    await app.close()
+    await elsewhere.close()
+  })
+
   it('of the notes', async () => {
     const app = await App.synced(browser, site, DESKTOP)
     await app.page.getByText('5,012 notes', { exact: true }).waitFor()

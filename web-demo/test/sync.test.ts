@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { App } from './app'
+import { App, PAGES } from './app'
 import { tasksOf } from './busy'
 import { launch } from './chromium.js'
 import { binary, Kalamdb, USER } from './kalamdb'
@@ -43,9 +43,27 @@ describe('with a server', () => {
     const steps = await tasksOf(browser, first.page, async () => {
       await first.page.getByText('15,000 notes', { exact: true }).waitFor()
     })
+    for (const tasks of [whole, steps]) expect(tasks[0]?.ms).toBeGreaterThan(0)
     console.log('longest tasks of the main thread, of its own time (and by the clock); more than 50 ms is felt:', [whole, steps].map((tasks) => tasks.slice(0, 4).map(({ ms, lasted }) => `${ms.toFixed(0)} (${lasted.toFixed(0)}) ms`).join(', ')).join('; '))
     await first.close()
     await writer.close()
+  })
+
+  it('works as the binary serves it, signed in and under its policy for scripts', async () => {
+    const served = { url: `http://127.0.0.1:${kalamdb.port}/?user=${USER}`, close: () => Promise.resolve() }
+    const app = await App.synced(browser, served)
+    await app.page.getByLabel('New task').fill('by the binary')
+    await app.page.keyboard.press('Enter')
+    await app.page.locator('.note-row', { hasText: 'by the binary' }).waitFor()
+    await app.inSync()
+    for (const page of PAGES) {
+      await app.visit(page)
+      await app.page.locator('[aria-busy=true]').waitFor({ state: 'detached' })
+    }
+    const { headers } = await fetch(served.url)
+    expect(headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval'")
+    expect(app.complaints).toEqual([])
+    await app.close()
   })
 
   it('starts and writes without a network, and sends it later', async () => {

@@ -78,10 +78,10 @@ async fn write_apart(copies: &Copies<'_>, browser: &mut Browser) -> Result<()> {
     for _ in 0..LIKES_BROWSER {
         browser.ask("like", FIRST).await?;
     }
-    let waiting = browser.ask("waiting", "").await?;
+    let expected = format!("{} to send", ADDED.len() as u64 + LIKES_BROWSER);
+    let waiting = browser.ask("waiting", &expected).await?;
     let (added, waiting) = (ADDED.join("`, `"), text(&waiting));
     say(format!("the page adds `{added}` and likes `{FIRST}` {LIKES_BROWSER} times; it says: {waiting}"));
-    let expected = format!("{} to send", ADDED.len() as u64 + LIKES_BROWSER);
     ensure!(waiting == expected, "the page says `{waiting}` instead of `{expected}`");
 
     phone.execute(&format!("UPDATE demo.notes SET likes = likes + {LIKES_PHONE} WHERE title = '{FIRST}'")).await?;
