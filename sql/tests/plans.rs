@@ -33,6 +33,19 @@ fn filters_limits_and_order_reach_the_scan() {
 }
 
 #[test]
+fn lists_that_cannot_be_merged_reach_the_scan() {
+    let mut session = admin();
+    session.run(NOTES);
+    let merged = physical(&mut session, "SELECT id FROM app.notes WHERE id IN (1, 2, 3, 4) AND id NOT IN (2, 3, 4, 5)");
+    assert!(merged.contains("key ranges=1"), "{merged}");
+    let filter = "stars IN (1, 2, 3, 4) AND stars NOT IN (4, 5, 6, NULL)";
+    let apart = physical(&mut session, &format!("SELECT id FROM app.notes WHERE {filter}"));
+    assert!(apart.contains("index=by_stars") && !apart.contains("FilterExec"), "{apart}");
+    let shown = physical(&mut session, "SELECT stars IN (1, 2) AND stars IN (3, 4) AS no FROM app.notes");
+    assert!(shown.contains("as_is"), "{shown}");
+}
+
+#[test]
 fn an_index_gives_rows_in_the_order_of_the_key() {
     let mut session = admin();
     session.run(NOTES);
@@ -46,10 +59,14 @@ fn filter() -> impl Strategy<Value = String> {
     let comparison = prop_oneof![Just("="), Just("<>"), Just("<"), Just("<="), Just(">"), Just(">=")];
     let leaf = prop_oneof![
         (column.clone(), comparison, -3i32..4).prop_map(|(column, op, value)| format!("{column} {op} {value}")),
-        (column.clone(), prop::collection::vec(-3i32..4, 1..3)).prop_map(|(column, list)| {
-            let list: Vec<String> = list.iter().map(i32::to_string).collect();
-            format!("{column} IN ({}, NULL)", list.join(", "))
-        }),
+        (column.clone(), prop::collection::vec(-3i32..4, 1..6), any::<(bool, bool)>()).prop_map(
+            |(column, list, (with_null, negated))| {
+                let list: Vec<String> = list.iter().map(i32::to_string).collect();
+                let null = if with_null { ", NULL" } else { "" };
+                let not = if negated { "NOT " } else { "" };
+                format!("{column} {not}IN ({}{null})", list.join(", "))
+            }
+        ),
         column.clone().prop_map(|column| format!("{column} IS NULL")),
         (column, -3i32..1, 0i32..4).prop_map(|(column, low, high)| format!("{column} NOT BETWEEN {low} AND {high}")),
     ];
@@ -78,6 +95,11 @@ proptest! {
         let opaque = filter.replace("a ", "(a + 0) ").replace("b ", "(b + 0) ");
         let plain = session.rows(&format!("SELECT a, k, b FROM app.t WHERE {opaque} ORDER BY a, k"));
         prop_assert_eq!(&pushed, &plain, "{}", filter);
+        // With a join, the query engine has the conditions as they are.
+        let joined = format!("app.t JOIN generate_series(0, 0) AS one ON value = 0 WHERE {filter} ORDER BY a, k");
+        prop_assert_eq!(&pushed, &session.rows(&format!("SELECT a, k, b FROM {joined}")), "{}", filter);
+        let shown = format!("(SELECT a, k, b, {filter} AS holds FROM app.t) AS shown WHERE holds ORDER BY a, k");
+        prop_assert_eq!(&pushed, &session.rows(&format!("SELECT a, k, b FROM {shown}")), "{}", filter);
         // DELETE finds rows without the query engine.
         let deleted = session.run(&format!("DELETE FROM app.t WHERE {filter}")).affected;
         prop_assert_eq!(deleted as usize, pushed.len(), "{}", filter);

@@ -161,7 +161,10 @@ impl Sync {
                 let reason = match event.code() {
                     // Browsers do not tell a page more.
                     1006 => "no KalamDB server answers there, or the network is gone".to_owned(),
-                    code => format!("closed with code {code} {}", event.reason()),
+                    code => match event.reason() {
+                        reason if reason.is_empty() => format!("closed with code {code}"),
+                        reason => format!("closed with code {code}: {reason}"),
+                    },
                 };
                 this.feed(Input::Lost(reason));
             }

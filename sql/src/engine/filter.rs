@@ -7,6 +7,7 @@ use kalamdb_core::catalog::Table;
 use kalamdb_core::expr::{Comparison, Expr as CoreExpr};
 
 use super::arrow::comparable;
+use super::lists;
 use super::table::TableField;
 
 /// Translates filters over one table.
@@ -46,6 +47,7 @@ impl Pushdown<'_> {
                 let values = list.iter().map(value).collect::<Option<Vec<_>>>()?;
                 Some(negate(CoreExpr::In(Box::new(operand), values), *negated))
             }
+            Expr::ScalarFunction(function) => self.translate(lists::unwrapped(function)?),
             Expr::Column(_) => self.operand(filter).filter(|(_, ty)| *ty == Type::Boolean).map(|(column, _)| column),
             Expr::Literal(scalar, _) => comparable(scalar, Type::Boolean).map(CoreExpr::Literal),
             _ => None,

@@ -12,6 +12,7 @@ mod explain;
 mod filter;
 mod functions;
 mod ipc;
+mod lists;
 mod literals;
 mod order;
 mod origin;
@@ -86,6 +87,7 @@ impl Engine {
         functions.extend(functions::all(&slot));
         let mut rules = vec![literals::rule()];
         rules.extend(Analyzer::new().rules);
+        rules.push(lists::rule());
         // The defaults but for formats of files, which nobody can name here and which are a part of what browsers download.
         let state = SessionStateBuilder::new()
             .with_expr_planners(SessionStateDefaults::default_expr_planners())
