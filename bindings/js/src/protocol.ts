@@ -150,6 +150,8 @@ export type ToWorker =
 export type FromWorker =
   /** What is not answered has to be sent again, marked with this attachment's number. */
   | { readonly type: 'attached'; readonly attachment: number; readonly to: Attachment }
+  /** The worker has lost its engine, as to another tab: there is none until it is attached again. */
+  | { readonly type: 'detached' }
   | { readonly type: 'answers'; readonly attachment: number; readonly answers: Answers }
   | { readonly type: 'ask'; readonly ask: number }
   /** The store failed; the page is told. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Database } from '../src/index.js'
 import { thrown } from './support/engine.js'
 import { refusing, withoutIndexedDb } from './support/refusing.js'
@@ -240,6 +240,39 @@ describe('a frozen leader', () => {
     expect(world.engines.length).toBe(1)
     expect(roles(databases)).toEqual(['leader', 'follower', 'follower'])
     await Promise.all(databases.map((db) => db.close()))
+  })
+})
+
+describe('a tab that is frozen while it waits for the lead', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  const three = async (world: World): Promise<Database<Record<never, never>>[]> => {
+    vi.stubGlobal('BroadcastChannel', world.pageChannels())
+    const opened = await tabs(world, 3)
+    world.workers[1]!.freeze()
+    return opened
+  }
+
+  it('loses it to the next when the worker of the leader crashes, whose page still lives', async () => {
+    const world = new World()
+    const [leader, , third] = await three(world)
+    await leader!.query('PANIC').catch(() => {})
+    const writes = [leader!.query(insert, ['a', 1]).then(), third!.query(insert, ['b', 2]).then()]
+    await world.advance(6_000)
+    await Promise.all(writes)
+    expect(world.disks.rows('db')).toEqual({ a: 1, b: 2 })
+  })
+
+  it('loses it to the next when the leader has lost it and lives', async () => {
+    const world = new World()
+    const [leader, , third] = await three(world)
+    const thief = await world.open()
+    world.engine.callbacks.failed(thrown('closed', 'superseded', 'another tab has taken the database over'))
+    await world.settle()
+    const writes = [leader!, third!, thief].map((db, at) => db.query(insert, [`k${at}`, at]).then())
+    await world.advance(6_000)
+    await Promise.all(writes)
+    expect(world.disks.rows('db')).toEqual({ k0: 0, k1: 1, k2: 2 })
   })
 })
 

@@ -90,6 +90,8 @@ export class Client {
     this.#link = new Link(options.spawn, {
       hello: () => ({ type: 'open', options: options.open, info: this.#info() }),
       attached: (to, lost) => this.#attach(to, lost),
+      // Another tab's worker may be the leader by now, and frozen.
+      detached: () => this.#alive.set(false),
       answers: (answers) => this.#answers(answers),
       token: async () => this.#token(),
       failed: (error) => this.events.emit('error', error),

@@ -8,6 +8,8 @@ export interface LinkHandlers {
   hello(): ToWorker & { type: 'open' }
   /** There is an engine. */
   attached(to: Attachment, lost: { readonly error: KalamError; readonly crashed: boolean } | undefined): void
+  /** The engine is gone, and there is none until the page is attached again. */
+  detached(): void
   answers(answers: Answers): void
   token(): Promise<string>
   /** The store does not work any more. */
@@ -162,6 +164,8 @@ export class Link {
         this.#crash = undefined
         return this.#handlers.attached(message.to, lost)
       }
+      case 'detached':
+        return this.#detach()
       case 'answers':
         // An engine that the page has left may still speak.
         if (message.attachment === this.#attachment && this.#isAttached) this.#handlers.answers(message.answers)
@@ -188,8 +192,14 @@ export class Link {
     worker?.postMessage(answer)
   }
 
+  #detach(): void {
+    this.#isAttached = false
+    this.#handlers.detached()
+  }
+
   #restart(error: KalamError): void {
     this.terminate()
+    this.#detach()
     const now = Date.now()
     this.#crashes = [...this.#crashes.filter((at) => now - at < RESTARTS_MILLIS), now]
     if (this.#closed !== undefined) return this.#closed()

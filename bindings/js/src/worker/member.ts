@@ -184,6 +184,7 @@ export class Member {
     }
     this.#leader = undefined
     this.#attachment++
+    this.#post({ type: 'detached' })
     this.#release?.()
     this.#release = undefined
     this.#asks.end()

@@ -1,5 +1,6 @@
 /** Tabs that the browser freezes, as those in the background: they answer nothing, and believe to be what they were. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { freezeBetween, holdsUp } from './support/freeze.js'
 import { Profile } from './support/profile.js'
 import type { Tab } from './support/tab.js'
 import { COUNTED } from './support/tables.js'
@@ -19,41 +20,11 @@ afterEach(() => profile.remove())
 
 const open = async (): Promise<Tab> => (await device.tab()).open({ name: 'frozen' }, COUNTED)
 
-/**
- * Whether somebody has a transaction open that does not end. Chromium, told to freeze a tab, does so in the middle of a script,
- * too: nobody comes past a transaction that was made and not committed, a millisecond later. When it freezes tabs by itself it
- * leaves those alone that others wait for.
- */
-const isHeld = (): Promise<boolean> =>
-  new Promise((resolve, reject) => {
-    const request = indexedDB.open('frozen')
-    request.onerror = () => reject(request.error as Error)
-    request.onsuccess = () => {
-      const stores = request.result.objectStoreNames
-      const timer = setTimeout(() => resolve(true), 1_000)
-      request.result.transaction(stores, 'readwrite').oncomplete = () => {
-        clearTimeout(timer)
-        resolve(false)
-      }
-      request.result.close()
-    }
-  })
-
-/** Freezes a tab that has no transaction open; the other one looks. */
-async function freezeBetween(tab: Tab, other: Tab): Promise<void> {
-  await until('it is frozen between two transactions', async () => {
-    await tab.freeze()
-    if (!(await other.run(isHeld))) return true
-    await tab.thaw()
-    return false
-  })
-}
-
 it('a leader loses the lead; thawed, it follows, and its writes are made once', { retry: 0 }, async () => {
   const [leader, follower] = [await open(), await open()]
   const [byLeader, byFollower] = [await writing(leader, 'l'), await writing(follower, 'f')]
   await until('both write', () => byLeader.length > 10 && byFollower.length > 10)
-  await freezeBetween(leader, follower)
+  await freezeBetween(leader, 'frozen', follower)
   const before = byFollower.length
   await until('the follower goes on', () => byFollower.length > before + 20)
   expect(await follower.role()).toBe('leader')
@@ -89,7 +60,7 @@ it('a tab that is frozen while it opens the database keeps nobody out', async ()
       other.run(async () => (await navigator.locks.query()).held?.some(({ name }) => name === 'kalamdb:frozen'))
     )
     await opening.freeze()
-    if (!(await other.run(isHeld))) {
+    if (!(await holdsUp('frozen', other))) {
       await within('the other tab', other.open({ name: 'frozen' }), 30_000)
       opened++
     }

@@ -61,6 +61,16 @@ export class World {
     return this.engines.at(-1) as FakeEngine
   }
 
+  /** What pages take for `BroadcastChannel`; they are never frozen. */
+  pageChannels(): new (name: string) => Channel {
+    const world = this
+    return class extends FakeChannel {
+      constructor(name: string) {
+        super(world, undefined, name)
+      }
+    }
+  }
+
   environment(worker: FakeWorker): Environment {
     return {
       locks: this.hasLocks
@@ -193,7 +203,7 @@ class FakeChannel implements Channel {
 
   constructor(
     readonly world: World,
-    readonly worker: FakeWorker,
+    readonly worker: FakeWorker | undefined,
     readonly name: string
   ) {
     world.channels.add(this)
@@ -201,12 +211,14 @@ class FakeChannel implements Channel {
 
   postMessage(message: unknown): void {
     // What a worker that is gone still does in this thread, nobody hears.
-    if (this.worker.isGone) return
+    if (this.worker?.isGone) return
     if (!this.world.channels.has(this)) throw new Error('the channel is closed')
     for (const channel of this.world.channels) {
       if (channel === this || channel.name !== this.name) continue
       const data = structuredClone(message)
-      this.world.later(channel.worker, () => channel.onmessage?.({ data }))
+      this.world.later(channel.worker, () => {
+        if (this.world.channels.has(channel)) channel.onmessage?.({ data })
+      })
     }
   }
 

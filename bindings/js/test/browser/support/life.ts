@@ -1,4 +1,5 @@
 /** A random life of tabs that write, and what must be true of the rows in the end. */
+import { freezeBetween } from './freeze.js'
 import type { Tab } from './tab.js'
 import { until } from './until.js'
 import type { Device } from './world.js'
@@ -38,6 +39,8 @@ export class Life {
   readonly #promised = new Set<string>()
   readonly #tried = new Set<string>()
   readonly #errors: string[] = []
+  /** Looks whether a frozen tab holds up the others; it has no database. */
+  #observer: Tab | undefined
   #state: number
   #writes = 0
 
@@ -98,6 +101,7 @@ export class Life {
   async end(): Promise<void> {
     await this.#thaw()
     for (const tab of this.#tabs) await tab.close()
+    await this.#observer?.close()
   }
 
   async #open(): Promise<void> {
@@ -158,7 +162,8 @@ export class Life {
 
   async #freeze(tab: Tab): Promise<void> {
     this.#frozen.add(tab)
-    await tab.freeze()
+    if (this.#observer === undefined || this.#observer.isGone) this.#observer = await this.#device.tab()
+    await freezeBetween(tab, this.#name, this.#observer)
   }
 
   async #break(tab: Tab): Promise<void> {
