@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::ids::ContentHash;
+
 /// How far a device's clock may run ahead of the server's before its stamps are replaced.
 pub const CLOCK_AHEAD_MAX_MS: u64 = 5 * 60 * 1000;
 
@@ -88,4 +90,24 @@ impl Now {
 pub trait Entropy: Send + Sync {
     /// 128 random bits.
     fn random(&self) -> [u8; 16];
+}
+
+/// Numbers that look random and follow from a seed: what is run again under the same one draws the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Seeded {
+    seed: Vec<u8>,
+    drawn: u64,
+}
+
+impl Seeded {
+    /// The numbers of `seed`, from the first one on.
+    pub fn new(seed: &[u8]) -> Seeded {
+        Seeded { seed: seed.to_vec(), drawn: 0 }
+    }
+
+    /// The next 128 bits: the hash of the seed and how many came before.
+    pub fn draw(&mut self) -> [u8; 16] {
+        self.drawn += 1;
+        ContentHash::of(&[&self.seed[..], &self.drawn.to_be_bytes()].concat()).0
+    }
 }

@@ -42,7 +42,7 @@ pub mod view;
 
 pub use catalog::{Catalog, Table};
 pub use error::{Error, ErrorKind, Result};
-pub use hlc::{Entropy, Hlc, Now};
+pub use hlc::{Entropy, Hlc, Now, Seeded};
 pub use ids::{
     CatalogVersion, Chain, ColumnId, ContentHash, DeviceId, DeviceNumber, Epoch, Generation, IndexId, MutationId, Name,
     Position, Seq, ServerId, SpaceId, TableId, UserId,

@@ -64,7 +64,7 @@ impl Channel for Place {
                 None => {}
             }
             if responder.is_none() {
-                *responder = Some(Responder::new(Arc::new(Counting::default()))?);
+                *responder = Some(Responder::new()?);
             }
             Ok(responder.as_mut().expect("it was just made").answer(&request).await)
         })

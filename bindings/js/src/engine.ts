@@ -48,14 +48,23 @@ export interface EngineOptions {
   readonly durability?: Durability
 }
 
+/** Which own transactions the server has decided. @internal */
+export interface Decided {
+  /** The identity under which they are numbered. */
+  readonly device: string
+  /** The first one that waits, or the next one if none does. */
+  readonly first: number
+  /** How many stand in the list of rejected writes. */
+  readonly rejected: number
+}
+
 /** @internal */
 export interface Engine {
   session(): Session
   status(): EngineStatus
   rejected(): RejectedWrite[]
   dismiss(number: number): void
-  /** `undefined` while the server has not decided. */
-  outcome(mutation: number): undefined | true | RejectedWrite
+  decided(): Decided
   start(url: string): void
   stop(): void
   probe(): void
@@ -68,7 +77,17 @@ export interface Engine {
 
 /** @internal */
 export interface Session {
-  execute(sql: string, params: Uint8Array, request?: Uint8Array): Uint8Array | Promise<Uint8Array>
+  /**
+   * `request` names the execution, which commits once. `at` is when it was called; generated values follow from `seed`, or from
+   * `request`, so that they are the same when it is run again.
+   */
+  execute(
+    sql: string,
+    params: Uint8Array,
+    request?: Uint8Array,
+    at?: number,
+    seed?: Uint8Array
+  ): Uint8Array | Promise<Uint8Array>
   readonly in_transaction: boolean
   free(): void
 }

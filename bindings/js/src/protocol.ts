@@ -13,22 +13,30 @@ export type Packed = readonly [from: number, to: number] | Uint8Array
 /** The common buffer of a message; as a text with a character for each byte if they are few. */
 export type CommonBytes = Uint8Array | string
 
-/** A statement with its parameters. */
-export type PackedStatement = readonly [sql: string, params: Packed]
+/** A statement of a transaction; with the call that ran it before, and when, if one did. */
+export interface PackedStatement {
+  readonly sql: string
+  readonly params: Packed
+  readonly id?: number
+  readonly at?: number
+}
 
 /**
  * A call. Its id is the same whenever it is sent again, so that the engine carries it out once; ids of a page ascend.
  *
  * `step` runs a statement of a transaction, the first of which begins it. `commit` ends the open transaction `session`, or runs `statements` in a transaction of its own. When it is sent `again`, it
  * may have been committed before; `replay` says that the page has counted on it since, so that it is written again as it was.
+ *
+ * `at` is when it was called, in milliseconds since 1970. Run again, it has the same time and generates the same values.
  */
 export type Call = { readonly id: number } & (PlainCall | StatementCall)
 
 /** A call that carries statements. */
 export type StatementCall =
-  | { readonly op: 'execute' | 'arrow'; readonly sql: string; readonly params: Packed }
+  | { readonly op: 'execute' | 'arrow'; readonly at: number; readonly sql: string; readonly params: Packed }
   | {
       readonly op: 'step'
+      readonly at: number
       readonly session: number
       readonly begin: boolean
       readonly sql: string
@@ -36,6 +44,7 @@ export type StatementCall =
     }
   | {
       readonly op: 'commit'
+      readonly at: number
       readonly session: number
       readonly statements: readonly PackedStatement[]
       readonly again: boolean
@@ -48,7 +57,8 @@ export type PlainCall =
   | { readonly op: 'persisted' | 'rejected' | 'probe' | 'load' }
   | { readonly op: 'abandon'; readonly session: number }
   | { readonly op: 'unlive'; readonly live: number }
-  | { readonly op: 'synced'; readonly mutations: readonly number[] }
+  /** The transactions were numbered under the identity `device`. */
+  | { readonly op: 'synced'; readonly device: string; readonly mutations: readonly number[] }
   | { readonly op: 'dismiss'; readonly number: number }
   /** Sent again it is still as old as it was. */
   | { readonly op: 'decide'; readonly wish: SyncWish }
@@ -115,6 +125,8 @@ export interface TabInfo {
   readonly tab: string
   /** The first ten bytes of the ids under which its writes are known. */
   readonly prefix: Uint8Array
+  /** Whose rows its application expects, if it says so. */
+  readonly user?: string
   /** Whether it can be asked for a token. */
   readonly tokens: boolean
   readonly wish?: SyncWish

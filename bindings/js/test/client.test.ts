@@ -212,6 +212,27 @@ describe('writes', () => {
   })
 })
 
+describe('a device that the server does not know any more', () => {
+  it('has other numbers: who waited under the old ones is told, and those of new writes hold', async () => {
+    const world = new World()
+    const db = await world.open()
+    const old = await db.query(insert, ['a', 1])
+    const waiting = old.synced()
+    await world.settle()
+    world.engine.device = 'forked'
+    world.engine.callbacks.changed()
+    await expect(waiting).rejects.toMatchObject({ kind: 'conflict', code: 'device_forked' })
+    await world.advance(1_000)
+    await expect(old.synced()).rejects.toMatchObject({ code: 'device_forked' })
+    const fresh = (await db.query(insert, ['b', 2])).synced()
+    await world.settle()
+    world.engine.decide(1, true)
+    world.engine.decide(2, true)
+    await fresh
+    await db.close()
+  })
+})
+
 describe('a database', () => {
   it('refuses names and options that make no sense', async () => {
     const world = new World()
@@ -225,6 +246,19 @@ describe('a database', () => {
     await expect(world.open({ sync: { url: 'ftp://x', token: 't' } })).rejects.toMatchObject({ code: 'bad_url' })
     await expect(world.open({ sync: { url: 'http://x', token: '' } })).rejects.toMatchObject({ code: 'no_token' })
     await expect(world.open({ worker: 'worker.js' as never })).rejects.toMatchObject({ code: 'bad_options' })
+    const sync = { url: 'http://x', token: 't' }
+    for (const [options, message] of [
+      [{ stroage: 'memory' }, 'open() has no option `stroage`: did you mean `storage`?'],
+      [{ storage: { durabilty: 'relaxed' } }, 'storage has no option `durabilty`: did you mean `durability`?'],
+      [{ sync: { ...sync, tokn: 't' } }, 'sync has no option `tokn`: did you mean `token`?']
+    ] as const)
+      await expect(world.open(options as never)).rejects.toMatchObject({
+        kind: 'invalid',
+        code: 'unknown_option',
+        message
+      })
+    for (const wrong of [{ user: 42 }, { user: null }, { user: '' }, { start: 'no' }, { start: null }])
+      await expect(world.open({ sync: { ...sync, ...wrong } as never })).rejects.toMatchObject({ code: 'bad_options' })
     expect(world.workers).toEqual([])
     for (const name of ['x'.repeat(128), "o'hara/ünï 漢😀", '..', '__proto__'])
       await (await world.open({ name })).close()

@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { applyChanges, compare, decodeChanges, decodeRows, type KeyedRows } from '../src/live/rows.js'
-import { type LiveSink, LiveSource } from '../src/live/source.js'
+import { Entry } from '../src/client/entry.js'
+import { Feeds } from '../src/client/feeds.js'
+import { Inbox } from '../src/client/inbox.js'
+import { LiveSource } from '../src/live/source.js'
+import type { LivePatch } from '../src/protocol.js'
 import { allSteps, PLAIN_VALUES } from '../src/values/decode.js'
 import { KalamError, type LiveEvent } from '../src/index.js'
 import { concat, packRows } from './support/pack.js'
@@ -77,21 +81,35 @@ describe('changes', () => {
 describe('many rows', () => {
   const rows = Array.from({ length: 5_000 }, (_, at): [string, number] => [`k${10_000 + at}`, at])
   const more: [string, number][] = [...rows, ['z', 1]]
-  const changes = packChanges(rows, more)!
   /** Every row is one more, but the first one 77. */
   const added = (by: number) => rows.map(([k, v], at): [string, number] => [k, at === 0 ? 77 : v + by])
 
-  /** A source whose clock goes on by half a slice each time it is looked at. */
+  /** A page whose clock goes on by half a slice each time it is looked at. */
   function reading() {
     let now = 0
     vi.spyOn(performance, 'now').mockImplementation(() => (now += 4))
-    const sinks: LiveSink[] = []
-    const source = new LiveSource<Kv>((sink) => (sinks.push(sink), () => {}), PLAIN_VALUES)
-    const events: LiveEvent<Kv>[] = []
-    const failed = vi.fn()
-    const listen = () => source.listen({ event: (event) => events.push(event), failed })
-    const stop = listen()
-    return { source, events, failed, stop, listen, sink: sinks[0]! }
+    const inbox = new Inbox()
+    const feeds = new Feeds((plan) => new Entry(1, plan))
+    /** What the engine says in one message. */
+    const say = (patches: LivePatch[], answered = (): void => {}): void =>
+      inbox.add(
+        (function* () {
+          const show = yield* feeds.read({ replies: [], patches, bytes: '' }, new Uint8Array())
+          answered()
+          show()
+        })()
+      )
+    const query = () => {
+      const source = new LiveSource<Kv>(
+        (sink) => feeds.open({ text: '', params: new Uint8Array() }, sink),
+        PLAIN_VALUES
+      )
+      const events: LiveEvent<Kv>[] = []
+      const failed = vi.fn()
+      const listen = () => source.listen({ event: (event) => events.push(event), failed })
+      return { source, events, failed, listen, stop: listen() }
+    }
+    return { inbox, feeds, say, query, ...query() }
   }
   const tasks = async (): Promise<void> => {
     for (let count = 0; count < 100; count++) await new Promise((resolve) => setTimeout(resolve))
@@ -103,12 +121,12 @@ describe('many rows', () => {
   })
 
   it('are read in tasks of their own, and what comes meanwhile waits', async () => {
-    const { source, events, failed, sink } = reading()
-    sink.rows(packed(rows))
+    const { source, events, failed, say } = reading()
+    say([{ live: 1, rows: packed(rows) }])
     expect(source.snapshot.status).toBe('loading')
-    sink.changes(changes)
-    sink.rows(packed(rows.slice(0, 4_999)))
-    sink.changes(packChanges(rows.slice(0, 4_999), more)!)
+    say([{ live: 1, changes: packChanges(rows, more)! }])
+    say([{ live: 1, rows: packed(rows.slice(0, 4_999)) }])
+    say([{ live: 1, changes: packChanges(rows.slice(0, 4_999), more)! }])
     await expect.poll(() => events.length).toBe(4)
     const seen = events.map((event) => [event.rows.length, event.changes?.length])
     expect(seen).toEqual([[5_000, undefined], [5_001, 1], [4_999, 2], [5_001, 2]]) // prettier-ignore
@@ -116,18 +134,42 @@ describe('many rows', () => {
     expect(failed).not.toHaveBeenCalled()
   })
 
+  it('of a transaction show together with its few in another query, and before it is answered', async () => {
+    const { source: many, say, query } = reading()
+    const { source: few } = query()
+    const seen: (readonly number[])[] = []
+    const look = (): void => void seen.push([many.snapshot.rows.length, few.snapshot.rows.length])
+    say(
+      [
+        { live: 2, rows: packed([['a', 1]]) },
+        { live: 1, rows: packed(rows) }
+      ],
+      () => queueMicrotask(look)
+    )
+    look()
+    for (let count = 0; count < 100; count++) await new Promise((resolve) => setTimeout(resolve)).then(look)
+    expect(new Set(seen.map(String))).toEqual(new Set(['0,0', '5000,1']))
+  })
+
+  it('are read at once when too much waits', () => {
+    const { source, say } = reading()
+    say([{ live: 1, rows: packed(rows) }])
+    for (let count = 0; count < 256; count++) say([])
+    expect(source.snapshot.rows.length).toBe(5_000)
+  })
+
   it('do not let an update that was shown fall back while they are read', async () => {
-    const { source, events, sink } = reading()
-    sink.rows(packed(rows))
+    const { source, events, say } = reading()
+    say([{ live: 1, rows: packed(rows) }])
     await expect.poll(() => events.length).toBe(1)
     const [first] = rows[0]!
     const edit = { table: 'app.kv', key: new Map([['k', first]]), changes: new Map([['v', 77]]) }
     const answered = source.echo(edit)!
     expect(source.snapshot.rows[0]).toEqual({ k: first, v: 77 })
     const others = added(1).with(0, rows[0]!)
-    sink.changes(packChanges(rows, others)!)
-    sink.changes(packChanges(others, added(2))!)
-    answered()
+    say([{ live: 1, changes: packChanges(rows, others)! }])
+    // As the journal does: who waits for the answer goes on when all of the message is done.
+    say([{ live: 1, changes: packChanges(others, added(2))! }], () => queueMicrotask(answered))
     expect(events.length, 'nothing of it is read yet').toBe(2)
     await expect.poll(() => source.snapshot.rows[1]?.v).toBe(3)
     await tasks()
@@ -135,14 +177,14 @@ describe('many rows', () => {
   })
 
   it('are dropped with what came behind when the query fails', async () => {
-    const { source, events, failed, sink } = reading()
-    sink.rows(packed(rows))
-    sink.changes(changes)
-    sink.failed(new KalamError('closed', 'database_closed', 'gone'))
+    const { source, events, failed, feeds, say } = reading()
+    say([{ live: 1, rows: packed(rows) }])
+    say([{ live: 1, changes: packChanges(rows, more)! }])
+    feeds.end(new KalamError('closed', 'database_closed', 'gone'))
     const broken = reading()
-    broken.sink.rows(packed(rows))
-    broken.sink.changes(changes.subarray(0, -20))
-    broken.sink.changes(packChanges(more, rows)!)
+    broken.say([{ live: 1, rows: packed(rows) }])
+    broken.say([{ live: 1, changes: packChanges(rows, more)!.subarray(0, -20) }])
+    broken.say([{ live: 1, changes: packChanges(more, rows)! }])
     await expect.poll(() => broken.failed.mock.calls.length).toBe(1)
     await tasks()
     expect([events.length, failed.mock.calls.length, source.snapshot.status]).toEqual([0, 1, 'error'])
@@ -152,16 +194,16 @@ describe('many rows', () => {
 
   it('are dropped when nobody waits for them any more, and come again to who asks again', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { source, events, stop, listen, sink } = reading()
-    sink.rows(packed(rows))
-    sink.changes(changes)
+    const { source, events, stop, listen, say } = reading()
+    say([{ live: 1, rows: packed(rows) }])
+    say([{ live: 1, changes: packChanges(rows, more)! }])
     stop()
     vi.advanceTimersByTime(5_000)
     listen()
     vi.useRealTimers()
     await tasks()
     expect([events, source.snapshot.status]).toEqual([[], 'loading'])
-    sink.rows(packed(more))
+    say([{ live: 2, rows: packed(more) }])
     await expect.poll(() => events.map((event) => event.rows.length)).toEqual([5_001])
   })
 })

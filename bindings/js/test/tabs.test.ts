@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Database } from '../src/index.js'
+import type { SyncWish } from '../src/protocol.js'
+import { type LobbyMessage, TABS_VERSION, type ToFollower } from '../src/worker/messages.js'
 import { thrown } from './support/engine.js'
 import { refusing, withoutIndexedDb } from './support/refusing.js'
 import { World } from './support/world.js'
@@ -65,6 +67,48 @@ describe('a page that is refused locks', () => {
     expect(await other!.query('SELECT k, v')).toEqual([])
     expect(world.channels.size).toBe(0)
     await Promise.all([one!.close(), other!.close()])
+  })
+})
+
+describe('a tab that greets the leader', () => {
+  /** What it is told, as `ended` with the error's kind and code. */
+  async function told(world: World, hello: { version?: number; user?: string; wish?: SyncWish }): Promise<string[]> {
+    const { version = TABS_VERSION, ...info } = hello
+    const Pages = world.pageChannels()
+    const [lobby, own] = [new Pages('kalamdb:db'), new Pages('kalamdb:db:tab:x')]
+    const told: string[] = []
+    own.onmessage = ({ data }) => {
+      const message = data as ToFollower
+      told.push(message.type === 'ended' ? `ended ${message.error.kind}/${message.error.code}` : message.type)
+    }
+    const greeting = { tab: 'x', prefix: new Uint8Array(10), tokens: false, ...info }
+    lobby.postMessage({ type: 'hello', version, info: greeting } satisfies LobbyMessage)
+    await world.settle()
+    lobby.close()
+    own.close()
+    return told
+  }
+
+  it('is refused if its build is another one', async () => {
+    const world = new World()
+    const db = await world.open()
+    expect(await told(world, {})).toEqual(['welcome'])
+    expect(await told(world, { version: TABS_VERSION + 1 })).toEqual(['ended closed/other_version'])
+    expect(await told(world, { version: undefined as never })).toEqual(['welcome'])
+    await db.close()
+  })
+
+  it('is refused if it is of another user, and what it wishes does not count', async () => {
+    const world = new World()
+    const sync = { url: 'https://db.example.com', token: 'secret', user: 'ada', start: false }
+    const db = await world.open({ sync })
+    const wish = { url: 'https://elsewhere.example.com', at: 5 }
+    expect(await told(world, { user: 'ben', wish })).toEqual(['ended unauthorized/other_user'])
+    expect(world.engine.calls).toEqual([])
+    expect(await told(world, { user: 'ada' })).toEqual(['welcome'])
+    expect(await told(world, { wish })).toEqual(['welcome'])
+    expect(world.engine.calls).toEqual([`start ${wish.url}`])
+    await db.close()
   })
 })
 
@@ -134,6 +178,35 @@ describe('a database in memory that all tabs share', () => {
     await world.settle()
     await expect(follower!.query('SELECT k, v')).rejects.toMatchObject({ kind: 'closed', code: 'storage_gone' })
     expect(world.disks.rows('db')).toEqual({ a: 1 })
+  })
+})
+
+describe('a leader whose store has failed', () => {
+  const failing = async (world: World): Promise<Database<Record<never, never>>[]> => {
+    const opened = await tabs(world, 3)
+    await (await opened[0]!.query(insert, ['a', 1])).persisted()
+    world.disks.failure = thrown('quota', 'disk_full', 'the browser has no room')
+    await (await opened[0]!.query(insert, ['b', 2])).persisted().catch(() => {})
+    world.engine.callbacks.failed(world.disks.failure)
+    await world.settle()
+    return opened
+  }
+
+  it('goes on reading, and another one takes over when a tab opens the database again', async () => {
+    const world = new World()
+    const [leader, follower, other] = await failing(world)
+    expect(await other!.query('SELECT k, v')).toEqual([
+      { k: 'a', v: 1 },
+      { k: 'b', v: 2 }
+    ])
+    await follower!.close()
+    world.disks.failure = undefined
+    const again = await world.open()
+    await (await again.query(insert, ['c', 3])).persisted()
+    await (await leader!.query(insert, ['d', 4])).persisted()
+    expect(await other!.query('SELECT k, v')).toEqual(await leader!.query('SELECT k, v'))
+    expect(world.disks.rows('db')).toEqual({ a: 1, c: 3, d: 4 })
+    await Promise.all([leader!.close(), other!.close(), again.close()])
   })
 })
 
@@ -297,6 +370,24 @@ describe('the worker', () => {
     await Promise.all([...writes, script].map((write) => write.persisted()))
     expect(world.disks.rows('db')).toEqual({ m: 1, n: 115 })
     expect(restarts).toMatchObject([{ writes: 6, error: { code: 'worker_crashed' } }])
+    await db!.close()
+  })
+
+  it('is started again, and what was generated is the same again', async () => {
+    const world = new World()
+    const [db] = await tabs(world, 1)
+    world.disks.hold()
+    await db!.query('INSERT GENERATED')
+    await db!.transaction(async (tx) => {
+      await tx.query('INSERT GENERATED')
+      await tx.query('INSERT GENERATED')
+    })
+    const before = await db!.query('SELECT k, v')
+    expect(new Set(before.map(({ k }) => k)).size).toBe(3)
+    await db!.query('PANIC').catch(() => {})
+    world.disks.held = undefined
+    await db!.persisted()
+    expect(await db!.query('SELECT k, v')).toEqual(before)
     await db!.close()
   })
 

@@ -3,12 +3,10 @@
 //! It stands beside the small engine in one worker. That owns the database; here are rows that it sent, and what changed
 //! in them since. Requests and answers pass through JavaScript as bytes, see [`kalamdb_sql::remote`].
 
-mod entropy;
 pub mod unpack;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use js_sys::{Function, Promise, Uint8Array};
 use kalamdb_core::Error;
@@ -16,8 +14,6 @@ use kalamdb_sql::engine::to_ipc;
 use kalamdb_sql::remote::Responder;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-
-use entropy::BrowserEntropy;
 
 #[wasm_bindgen]
 extern "C" {
@@ -67,7 +63,7 @@ async fn work() {
             next.map(|next| (next, desk.responder.take()))
         });
         let Some(((request, resolve), responder)) = next else { return };
-        let answer = match responder.map_or_else(|| Responder::new(Arc::new(BrowserEntropy)), Ok) {
+        let answer = match responder.map_or_else(Responder::new, Ok) {
             Ok(mut responder) => {
                 let answer = responder.answer(&request).await;
                 DESK.with_borrow_mut(|desk| desk.responder = Some(responder));

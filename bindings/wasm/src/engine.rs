@@ -5,7 +5,7 @@ use std::sync::Arc;
 use js_sys::{Array, Reflect};
 use kalamdb_core::device::Device;
 use kalamdb_core::store::{MemoryStore, Store, StoreEvent};
-use kalamdb_core::{Error, MutationId, Result, UserId};
+use kalamdb_core::{Error, Result, UserId};
 use kalamdb_sql::DeviceBackend;
 use kalamdb_sql::remote::{Link, RemoteEngine};
 use kalamdb_store_wasm::{Durability, IndexedDbStore, Options};
@@ -130,13 +130,13 @@ impl Engine {
         dismissed
     }
 
-    /// What became of an own transaction: `undefined` while it waits for the server, `true` once it is taken, else the
-    /// rejected write.
+    /// Which own transactions the server has decided: all before `first`, under the identity `device`; `rejected` of them, and
+    /// of earlier ones, are in the list of rejected writes.
     ///
     /// # Errors
     /// An error with kind and code once it is closed.
-    pub fn outcome(&self, mutation: f64) -> Result<JsValue, JsValue> {
-        status::outcome(&self.device, MutationId(mutation as u64)).map_err(|error| thrown(&error))
+    pub fn decided(&self) -> Result<JsValue, JsValue> {
+        status::decided(&self.device).map_err(|error| thrown(&error))
     }
 
     /// Resolves once everything committed before the call is durable.

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use js_sys::Uint8Array;
-use kalamdb_core::{Error, Result};
+use kalamdb_core::{Error, Result, Seeded};
 use kalamdb_sql::StatementResult;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
+use crate::environment::{Origin, WithOrigin, micros};
 use crate::errors::thrown;
 use crate::packed;
 
@@ -34,13 +35,25 @@ impl Session {
 impl Session {
     /// Runs statements; parameters and results are packed. What core answers alone comes at once, else a promise.
     ///
-    /// `request` are 16 bytes that name this execution. A statement that committed under them before is not run again.
+    /// `request` are 16 bytes that name this execution. A statement that committed under them before is not run again. `at`
+    /// is when it was called, in milliseconds since 1970; with it, generated values follow from `seed`, or from `request`
+    /// without one: run again, it writes the same ones.
     ///
     /// # Errors
     /// An error with kind and code, thrown or in the promise.
-    pub fn execute(&self, sql: String, params: &[u8], request: Option<Vec<u8>>) -> Result<JsValue, JsValue> {
-        let mut running = self.start(sql, params, request).map_err(|error| thrown(&error))?;
-        match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    pub fn execute(
+        &self,
+        sql: String,
+        params: &[u8],
+        request: Option<Vec<u8>>,
+        at: Option<f64>,
+        seed: Option<Vec<u8>>,
+    ) -> Result<JsValue, JsValue> {
+        let seed = seed.or_else(|| request.clone()).unwrap_or_default();
+        let origin = at.map(|at| Origin { at: micros(at), random: Seeded::new(&seed) });
+        let running = self.start(sql, params, request).map_err(|error| thrown(&error))?;
+        let mut running = WithOrigin::new(origin, running);
+        match Pin::new(&mut running).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready((session, results)) => finish(&self.inner, session, results),
             Poll::Pending => {
                 let slot = self.inner.clone();

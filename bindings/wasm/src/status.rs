@@ -1,7 +1,7 @@
 //! How a database stands, as JavaScript sees it.
 
 use js_sys::Array;
-use kalamdb_core::device::{Device, RejectedWrite};
+use kalamdb_core::device::{Device, DeviceStatus, RejectedWrite};
 use kalamdb_core::mutation::OpKind;
 use kalamdb_core::{MutationId, Result, Value, key};
 use kalamdb_sync::client::{SyncState, SyncStatus};
@@ -49,14 +49,13 @@ pub fn status(device: &Device, sync: &SyncStatus, is_kept: bool, bytes: usize) -
         .into())
 }
 
-/// What became of an own transaction: `undefined` while it waits, `true` once the server took it, else the rejected
-/// write.
-pub fn outcome(device: &Device, mutation: MutationId) -> Result<JsValue> {
-    if device.outbox_entry(mutation)?.is_some() {
-        return Ok(JsValue::UNDEFINED);
-    }
-    let refused = device.rejected()?.into_iter().find(|write| write.mutation.id == mutation);
-    Ok(refused.map_or(JsValue::TRUE, |write| rejected_write(device, &write)))
+/// How far the server's decisions have come: `first` is the number of the first own transaction that waits, or the next one
+/// if none does. Another `device` has other numbers.
+pub fn decided(device: &Device) -> Result<JsValue> {
+    let DeviceStatus { device: id, last_mutation, rejected, .. } = device.status()?;
+    let first = device.first_pending()?.unwrap_or(MutationId(last_mutation.0 + 1));
+    let decided = Object::new().set("device", id.to_string()).set("first", first.0 as f64);
+    Ok(decided.set("rejected", rejected as f64).into())
 }
 
 /// The rejected writes, oldest first.

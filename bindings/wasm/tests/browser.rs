@@ -38,12 +38,12 @@ async fn open(name: Option<&str>) -> Engine {
 }
 
 fn run(session: &Session, sql: &str, params: &[u8]) -> Vec<u8> {
-    let answer = session.execute(sql.into(), params, None).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let answer = session.execute(sql.into(), params, None, None, None).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     answer.dyn_into::<Uint8Array>().expect("bytes, at once").to_vec()
 }
 
 async fn fails(session: &Session, sql: &str) -> JsValue {
-    match session.execute(sql.into(), &[], None) {
+    match session.execute(sql.into(), &[], None, None, None) {
         Err(error) => error,
         Ok(promise) => JsFuture::from(promise.unchecked_into::<Promise>()).await.expect_err(sql),
     }
@@ -133,7 +133,7 @@ async fn a_request_that_is_repeated_commits_once() {
     run(&first.session(), SCHEMA, &[]);
     let insert = "INSERT INTO app.notes (id, title) VALUES (1, 'once')".to_owned();
     let execute = |engine: &Engine| {
-        let answer = engine.session().execute(insert.clone(), &[], Some(vec![7; 16])).expect("it runs");
+        let answer = engine.session().execute(insert.clone(), &[], Some(vec![7; 16]), None, None).expect("it runs");
         answer.dyn_into::<Uint8Array>().expect("bytes, at once").to_vec()
     };
     let answer = execute(&first);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::install::remaining;
-use super::outbox::{OutboxEntry, RejectedWrite};
+use super::outbox::{self, OutboxEntry, RejectedWrite};
 use super::state::{self, Binding, Progress};
 use super::{Device, State};
 use crate::catalog::{Catalog, NewColumn, NewIndex, NewTable, Table, TableDef};
@@ -220,7 +220,8 @@ impl Device {
     /// renumbered from 1 and will be sent again under the new id.
     ///
     /// `known` are contents that the server decided under the old id, of those up to `last`. What waits under such a
-    /// number and is none of them may or may not have been decided: it goes to the rejected writes.
+    /// number and is none of them may or may not have been decided: it goes to the rejected writes. Those have number 0 from
+    /// now on, because the old numbers are given anew.
     ///
     /// # Errors
     /// What the store gives.
@@ -233,11 +234,16 @@ impl Device {
         let mut copier = state.copier(&*snapshot, &catalog);
         copier.clear(&mut batch)?;
         let mut identity = state.identity;
+        for write in outbox::rejected(&*snapshot)? {
+            let entry = OutboxEntry { id: NO_NUMBER, ..OutboxEntry::new(&write.mutation, write.written) };
+            RejectedWrite::save(write.number, &entry, &write.error, &mut batch);
+        }
         let mut waiting: Vec<OutboxEntry> = Vec::with_capacity(entries.len());
         for mut entry in entries {
             batch.delete(Partition::Outbox, keys::outbox(entry.id));
             let decided = known.iter().find(|(id, _)| *id == entry.id);
             if entry.id <= last && decided.is_none_or(|(_, hash)| is_same_content(*hash, entry.hash)) {
+                entry.id = NO_NUMBER;
                 RejectedWrite::save(identity.next_rejected, &entry, &fate_unknown(), &mut batch);
                 identity.next_rejected += 1;
                 continue;
@@ -261,6 +267,9 @@ impl Device {
         Ok(identity.device)
     }
 }
+
+/// The number of a write of an earlier identity.
+const NO_NUMBER: MutationId = MutationId(0);
 
 fn fate_unknown() -> Error {
     let message = "the write was sent before this database was restored or copied, and the server no longer knows its \

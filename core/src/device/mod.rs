@@ -294,12 +294,7 @@ impl Device {
     /// # Errors
     /// What the store gives.
     pub fn first_pending(&self) -> Result<Option<MutationId>> {
-        let mut first = None;
-        outbox::visit(&*self.store.snapshot()?, MutationId(0), |entry| {
-            first = Some(entry.id);
-            Ok(false)
-        })?;
-        Ok(first)
+        outbox::first(&*self.store.snapshot()?)
     }
 
     /// The entry with this number, if the server has not decided it.

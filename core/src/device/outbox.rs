@@ -78,6 +78,12 @@ pub(crate) fn extent(snapshot: &dyn Snapshot) -> Result<(u64, MutationId)> {
     Ok((count, last))
 }
 
+/// The number of the first entry.
+pub(crate) fn first(snapshot: &dyn Snapshot) -> Result<Option<MutationId>> {
+    let mut cursor = snapshot.scan(Partition::Outbox, keys::outbox_from(MutationId(0)), Direction::Forward)?;
+    cursor.advance()?.then(|| keys::read_outbox(cursor.key())).transpose()
+}
+
 /// Calls `visit` with the entries from `from` on, in order, until it answers `false`.
 pub(crate) fn visit(
     snapshot: &dyn Snapshot,

@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub params: Vec<Value>,
     /// What NOW() gives.
     pub now: Now,
+    /// What generated values follow from, so that a statement that is repeated makes the same ones.
+    pub seed: [u8; 16],
     /// Whose copy it is.
     pub user: Option<Cow<'a, str>>,
     /// The rows of the system tables that it reads and that do not follow from the catalog.
@@ -41,6 +43,7 @@ impl Request<'_> {
         });
         write_row(&self.params, &mut out);
         out.zigzag(self.now.0);
+        out.raw(&self.seed);
         out.option(self.user.as_deref(), Writer::text);
         out.list(self.system.iter(), |out, (table, rows)| {
             out.text(table.name());
@@ -75,6 +78,7 @@ impl<'a> Request<'a> {
             },
             params: read_row(input)?,
             now: Now(input.zigzag()?),
+            seed: input.array()?,
             user: input.option(Reader::text)?.map(Cow::from),
             system: input.list(usize::MAX, |input| {
                 let table = SystemTable::named(input.text()?).ok_or_else(|| damaged("an unknown system table"))?;

@@ -116,6 +116,7 @@ impl RemoteEngine {
             mode,
             params: params.to_vec(),
             now,
+            seed: self.0.backend.random(),
             user: user.as_ref().map(|user| user.as_str().into()),
             system,
         };

@@ -6,7 +6,7 @@ use kalamdb_core::catalog::Catalog;
 use kalamdb_core::codec::Reader;
 use kalamdb_core::device::{Receipt, RequestId};
 use kalamdb_core::replica::Replica;
-use kalamdb_core::{Entropy, Error, Name, Now, Result, Transaction, Type, UserId, Value, View};
+use kalamdb_core::{Error, Name, Now, Result, Seeded, Transaction, Type, UserId, Value, View};
 
 use super::message::{Request, write_answer};
 use crate::backend::{Backend, Committed, StorageLocation};
@@ -29,8 +29,8 @@ impl Responder {
     ///
     /// # Errors
     /// Kind `internal` if DataFusion refuses its settings.
-    pub fn new(entropy: Arc<dyn Entropy>) -> Result<Responder> {
-        let backend = Arc::new(Visitor { entropy, request: Mutex::default() });
+    pub fn new() -> Result<Responder> {
+        let backend = Arc::new(Visitor::default());
         let cache = Arc::new(TableCache::default());
         let engine = Engine::new(backend.clone())?.with_cache(cache.clone());
         Ok(Responder { replica: Replica::default(), backend, cache, engine })
@@ -80,14 +80,15 @@ fn query_of(sql: &str) -> Result<Query> {
 }
 
 /// What the engine asks of the copy: it is somewhere else, but the request says enough.
+#[derive(Default)]
 struct Visitor {
-    entropy: Arc<dyn Entropy>,
     request: Mutex<Visit>,
 }
 
 #[derive(Default)]
 struct Visit {
     now: Now,
+    random: Seeded,
     user: Option<UserId>,
     system: Vec<(SystemTable, Vec<Vec<Value>>)>,
 }
@@ -95,13 +96,14 @@ struct Visit {
 impl Visitor {
     fn visit(&self, request: &Request<'_>) -> Result<()> {
         let user = request.user.as_deref().map(UserId::new).transpose()?;
-        let visit = Visit { now: request.now, user, system: request.system.clone() };
+        let random = Seeded::new(&request.seed);
+        let visit = Visit { now: request.now, random, user, system: request.system.clone() };
         *self.request.lock().unwrap_or_else(PoisonError::into_inner) = visit;
         Ok(())
     }
 
-    fn with<T>(&self, read: impl FnOnce(&Visit) -> T) -> T {
-        read(&self.request.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, read: impl FnOnce(&mut Visit) -> T) -> T {
+        read(&mut self.request.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -159,7 +161,7 @@ impl Backend for Visitor {
     }
 
     fn random(&self) -> [u8; 16] {
-        self.entropy.random()
+        self.with(|visit| visit.random.draw())
     }
 
     fn user(&self) -> Option<UserId> {

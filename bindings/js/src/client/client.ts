@@ -14,7 +14,7 @@ import {
   type TabInfo
 } from '../protocol.js'
 import type { Progress } from '../result.js'
-import { type Decoded, decodeResults } from '../values/decode.js'
+import { type Decoded, decodeResults, type Steps } from '../values/decode.js'
 import { ParameterWriter } from '../values/encode.js'
 import type { ValueOptions } from '../values/columns.js'
 import { commonBytes, Packer } from '../values/pack.js'
@@ -23,6 +23,7 @@ import { Alive } from './alive.js'
 import type { CallPlan, Entry } from './entry.js'
 import { Emitter, type Events } from './events.js'
 import { Feeds } from './feeds.js'
+import { Inbox } from './inbox.js'
 import { Journal, WRITES_SENT_MAX } from './journal.js'
 import { withinMillis } from './limits.js'
 import { Link } from './link.js'
@@ -65,6 +66,7 @@ export class Client {
   readonly #parameters = new ParameterWriter()
   readonly #link: Link
   readonly #feeds = new Feeds((plan) => this.#call(plan))
+  readonly #inbox = new Inbox()
   readonly #prefix = crypto.getRandomValues(new Uint8Array(10))
   readonly #alive: Alive
   #queue: Entry[] = []
@@ -92,7 +94,7 @@ export class Client {
       attached: (to, lost) => this.#attach(to, lost),
       // Another tab's worker may be the leader by now, and frozen.
       detached: () => this.#alive.set(false),
-      answers: (answers) => this.#answers(answers),
+      answers: (answers) => this.#inbox.add(this.#take(answers)),
       token: async () => this.#token(),
       failed: (error) => this.events.emit('error', error),
       ended: (error) => this.#ends(error)
@@ -149,6 +151,7 @@ export class Client {
   step(session: number, statement: Statement, begin: boolean): Promise<{ results: Decoded[]; sent: SentStatement }> {
     const sent = this.#encode(statement)
     const entry = this.#call(stepPlan(session, sent, begin))
+    sent.step = { id: entry.id, at: entry.at }
     return entry.answer.then(() => ({ results: decodeResults(entry.take(), this.values), sent }))
   }
 
@@ -299,7 +302,7 @@ export class Client {
   }
 
   #make(entry: Entry): Call {
-    const sending = { again: entry.sent, replay: entry.answered }
+    const sending = { at: entry.at, again: entry.sent, replay: entry.answered }
     this.#journal.sent(entry)
     return entry.plan.make(entry.id, (bytes) => this.#packer.add(bytes), sending)
   }
@@ -326,6 +329,8 @@ export class Client {
   }
 
   #attach(to: Attachment, lost: { readonly error: KalamError; readonly crashed: boolean } | undefined): void {
+    // The last engine's answers count.
+    this.#inbox.finish()
     const before = this.#attachment
     if (lost !== undefined && before !== undefined && before.term !== to.term) {
       if (before.storage.mode === 'memory') return this.#lose(memoryLost(lost.error))
@@ -334,6 +339,7 @@ export class Client {
     const wasLeader = this.#attachment?.role === 'leader'
     this.#attachment = to
     this.#status = to.status
+    this.#journal.device = to.status.device
     this.#modules = to.modules
     if (lost === undefined) this.#opened.resolve()
     const again = lost === undefined ? this.#journal.unsent() : this.#journal.again(lost.error, lost.crashed)
@@ -355,20 +361,26 @@ export class Client {
 
   /** The database ends, which nobody here has asked for unless the page is leaving. */
   #ends(error: KalamError): void {
+    this.#inbox.finish()
     const isAsked = this.#isLeaving || this.#closing !== undefined || this.#ended !== undefined
     this.#end(error)
     if (!isAsked && this.#attachment !== undefined) this.events.emit('error', error)
   }
 
-  #answers(answers: Answers): void {
+  /** All of a message takes effect at once: who is answered finds it in the live queries. */
+  *#take(answers: Answers): Steps<void> {
     const { status, modules, wish } = answers
-    if (status !== undefined) this.#status = status
+    const bytes = commonBytes(answers.bytes)
+    const show = yield* this.#feeds.read(answers, bytes)
+    if (status !== undefined) {
+      this.#status = status
+      this.#journal.device = status.device
+    }
     if (modules !== undefined) this.#modules = modules
     if (wish !== undefined) {
       this.#wish = wish
       this.#link.wish(wish)
     }
-    const bytes = commonBytes(answers.bytes)
     for (const { error } of this.#journal.take(answers, bytes)) {
       this.events.emit(
         'error',
@@ -380,7 +392,7 @@ export class Client {
         )
       )
     }
-    this.#feeds.take(answers, bytes)
+    show()
     if (this.#queue.length > 0) this.#flush()
     if (status !== undefined || modules !== undefined) this.#tell()
   }
@@ -392,6 +404,7 @@ export class Client {
   #end(error: KalamError): void {
     if (this.#ended !== undefined) return
     this.#ended = error
+    this.#inbox.end()
     this.#alive.set(false)
     this.#opened.reject(error)
     this.#journal.end(error)

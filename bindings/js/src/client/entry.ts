@@ -6,6 +6,8 @@ export type Pack = (bytes: Uint8Array) => Packed
 
 /** How often an entry was sent, and whether its answer is known already. */
 export interface Sending {
+  /** When it was called, in milliseconds since 1970. */
+  readonly at: number
   readonly again: boolean
   readonly replay: boolean
 }
@@ -36,13 +38,16 @@ const NOTHING = new Uint8Array()
 export class Entry {
   readonly id: number
   readonly plan: CallPlan
+  /** When it was called, in milliseconds since 1970. */
+  readonly at = Date.now()
   /** How often it was sent while an engine crashed. */
   crashes = 0
   sent = false
   /** The number of its commit at the engine's owner, once answered. */
   commit: number | undefined
-  /** The device's numbers of its transactions. */
+  /** The device's numbers of its transactions, and the identity under which it gave them. */
   mutations: readonly number[] = []
+  device = ''
   #bytes: Uint8Array = NOTHING
   readonly answer: Promise<Reply>
   #resolve!: (reply: Reply) => void

@@ -1,6 +1,7 @@
-import { KalamError, kalamError } from '../errors.js'
+import { isKalamError, KalamError, kalamError } from '../errors.js'
 import type { LiveSink } from '../live/source.js'
 import type { Answers } from '../protocol.js'
+import type { Steps } from '../values/decode.js'
 import { unpack } from '../values/pack.js'
 import type { CallPlan, Entry } from './entry.js'
 import type { SentStatement } from './plans.js'
@@ -41,14 +42,25 @@ export class Feeds {
     }
   }
 
-  /** Passes news on; `bytes` are the common ones. */
-  take({ patches }: Answers, bytes: Uint8Array): void {
-    for (const { live, rows, changes, error } of patches ?? []) {
+  /** Reads news in steps; `bytes` are the common ones. Gives what makes them seen. */
+  *read({ patches = [] }: Answers, bytes: Uint8Array): Steps<() => void> {
+    const shows: (() => void)[] = []
+    for (const { live, rows, changes, error } of patches) {
       const feed = this.#feeds.get(live)
       if (feed === undefined) continue
-      if (rows !== undefined) feed.sink.rows(unpack(rows, bytes))
-      if (changes !== undefined) feed.sink.changes(unpack(changes, bytes))
-      if (error !== undefined) this.#fail(live, feed, kalamError(error))
+      const { sink } = feed
+      // It may be over by then.
+      const show = (what: () => void): number => shows.push(() => this.#feeds.get(live) === feed && what())
+      if (error !== undefined) show(() => this.#fail(live, feed, kalamError(error)))
+      try {
+        if (rows !== undefined) show(yield* sink.rows(unpack(rows, bytes)))
+        if (changes !== undefined) show(yield* sink.changes(unpack(changes, bytes)))
+      } catch (cause) {
+        show(() => sink.failed(unreadable(cause)))
+      }
+    }
+    return () => {
+      for (const show of shows) show()
     }
   }
 
@@ -93,3 +105,8 @@ export class Feeds {
     if (this.#feeds.delete(number)) feed.sink.failed(error)
   }
 }
+
+const unreadable = (cause: unknown): KalamError =>
+  isKalamError(cause)
+    ? cause
+    : new KalamError('internal', 'live_broken', 'rows of a live query could not be read', { cause })

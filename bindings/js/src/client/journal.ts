@@ -22,6 +22,8 @@ const CRASHES_MAX = 3
  * @internal
  */
 export class Journal {
+  /** The device's present identity. */
+  device = ''
   readonly #entries = new Map<number, Entry>()
   /** Answered writes in the order of their commits. */
   #undurable: Entry[] = []
@@ -138,6 +140,7 @@ export class Journal {
   }
 
   #answered(entry: Entry, reply: Reply, bytes: Uint8Array): void {
+    entry.device = this.device
     // A write that was lost and made again has other numbers.
     if (entry.answered && entry.plan.opaque !== true) entry.mutations = decodeMutations(bytes)
     if (reply.commit !== undefined && reply.commit > 0) {

@@ -4,6 +4,8 @@ import type { CallPlan } from './entry.js'
 export interface SentStatement {
   readonly text: string
   readonly params: Uint8Array
+  /** The call that ran it in an open transaction. */
+  step?: { readonly id: number; readonly at: number }
 }
 
 /** A statement outside a transaction. @internal */
@@ -13,7 +15,7 @@ export function executePlan(op: 'execute' | 'arrow', { text, params }: SentState
     writes: statementsOf(text),
     bytes: params.length,
     opaque: op === 'arrow',
-    make: (id, pack) => ({ op, id, sql: text, params: pack(params) })
+    make: (id, pack, { at }) => ({ op, id, at, sql: text, params: pack(params) })
   }
 }
 
@@ -29,7 +31,10 @@ function statementsOf(text: string): number {
 
 /** A statement of the transaction in `session`; the first one begins it. @internal */
 export function stepPlan(session: number, { text, params }: SentStatement, begin: boolean): CallPlan {
-  return { survives: false, make: (id, pack) => ({ op: 'step', id, session, begin, sql: text, params: pack(params) }) }
+  return {
+    survives: false,
+    make: (id, pack, { at }) => ({ op: 'step', id, at, session, begin, sql: text, params: pack(params) })
+  }
 }
 
 /** The end of the transaction in `session`, or with session 0 a transaction in one piece. @internal */
@@ -39,7 +44,7 @@ export function commitPlan(session: number, sent: readonly SentStatement[]): Cal
     writes: 1,
     bytes: sent.reduce((sum, { params }) => sum + params.length, 0),
     make: (id, pack, sending) => {
-      const statements = sent.map(({ text, params }) => [text, pack(params)] as const)
+      const statements = sent.map(({ text, params, step }) => ({ sql: text, params: pack(params), ...step }))
       return { op: 'commit', id, session, statements, ...sending }
     }
   }

@@ -28,7 +28,8 @@ export class EntryProgress implements Progress {
     if (this.#entry.mutations.length === 0) return
     // Only what is durable is sent to the server, and only then its number is certain.
     await this.#entry.persisted()
-    const rejected = await this.#client.ask<RejectedWrite | null>({ op: 'synced', mutations: this.#entry.mutations })
+    const { device, mutations } = this.#entry
+    const rejected = await this.#client.ask<RejectedWrite | null>({ op: 'synced', device, mutations })
     if (rejected !== null) throw refused(rejected)
   }
 }

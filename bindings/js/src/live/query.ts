@@ -1,8 +1,9 @@
 import { KalamError } from '../errors.js'
 import { guarded, LOADING, type LiveEvent, type LiveListener, type LiveSnapshot, type LiveSource } from './source.js'
 
-/** Events that an iterator keeps for a slow loop; beyond them it is given all rows at once instead. */
+/** Events that an iterator keeps for a slow loop, and rows in them; beyond them it is given all rows at once instead. */
 const ITERATOR_EVENTS_MAX = 1_024
+const ITERATOR_ROWS_MAX = 1_000_000
 
 /**
  * A query whose rows are kept up to date, computed from the rows that changed and not by running it again. It starts when it
@@ -95,6 +96,7 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
   /** The events. Leaving the loop ends it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<LiveEvent<R>, void, undefined> {
     let events: LiveEvent<R>[] = []
+    let rows = 0
     let ended: { readonly reason: unknown } | undefined
     let wake = (): void => {}
     const end = (reason: unknown): void => {
@@ -103,8 +105,12 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
     }
     const stop = this.#listen({
       event: (event) => {
-        if (events.length >= ITERATOR_EVENTS_MAX) events = [{ rows: event.rows, changes: null }]
-        else events.push(event)
+        rows += event.rows.length
+        const isMuch = events.length >= ITERATOR_EVENTS_MAX || (events.length > 0 && rows > ITERATOR_ROWS_MAX)
+        if (isMuch) {
+          events = [{ rows: event.rows, changes: null }]
+          rows = event.rows.length
+        } else events.push(event)
         wake()
       },
       failed: end
@@ -112,10 +118,10 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
     this.#ends.add(end)
     try {
       for (;;) {
-        const batch = events
-        events = []
-        yield* batch
-        if (events.length > 0) continue
+        for (let event = events.shift(); event !== undefined; event = events.shift()) {
+          rows -= event.rows.length
+          yield event
+        }
         if (ended !== undefined) {
           if (isClosing(ended.reason)) return
           throw ended.reason

@@ -1,4 +1,4 @@
-import { isKalamError, KalamError } from '../errors.js'
+import { KalamError } from '../errors.js'
 import type { ValueOptions } from '../values/columns.js'
 import { type Echo, echoOf, type Edit, type Shows } from './echo.js'
 import type { Steps } from '../values/decode.js'
@@ -37,18 +37,15 @@ export interface LiveListener<R> {
   failed(error: KalamError): void
 }
 
-/** Where the engine's news of one query go. @internal */
+/** Where the engine's news of one query go. What is read in steps gives what makes it seen. @internal */
 export interface LiveSink {
-  rows(bytes: Uint8Array): void
-  changes(bytes: Uint8Array): void
+  rows(bytes: Uint8Array): Steps<() => void>
+  changes(bytes: Uint8Array): Steps<() => void>
   failed(error: KalamError): void
 }
 
 /** How long a query that nobody uses goes on: a component that is mounted again finds its rows there. */
 const LINGER_MILLIS = 1_000
-
-/** How long the page reads rows before it does something else. */
-const SLICE_MILLIS = 8
 
 /** @internal */
 export const LOADING: LiveSnapshot<never> = Object.freeze({ rows: Object.freeze([]), status: 'loading' as const })
@@ -65,8 +62,6 @@ export class LiveSource<R> implements LiveSink {
   readonly #listeners = new Set<LiveListener<R>>()
   #stop: (() => void) | undefined
   #lingering: ReturnType<typeof setTimeout> | undefined
-  /** What has come and is not taken yet, in order. */
-  #works: Steps<void>[] = []
   /** What the engine has; what is shown differs by the echoes. */
   #state: KeyedRows<R> | undefined
   #shows: Shows | undefined
@@ -102,12 +97,22 @@ export class LiveSource<R> implements LiveSink {
     }
   }
 
-  rows(bytes: Uint8Array): void {
-    this.#inTurn(this.#readRows(bytes))
+  *rows(bytes: Uint8Array): Steps<() => void> {
+    const whole = yield* decodeRows<R>(bytes, this.#options)
+    return () => {
+      this.#shows = whole.shows
+      if (this.#state === undefined) return this.#become(whole, null)
+      const step = compare(this.#state, whole)
+      if (step.changes.length > 0) this.#step(step)
+    }
   }
 
-  changes(bytes: Uint8Array): void {
-    this.#inTurn(this.#readChanges(bytes))
+  *changes(bytes: Uint8Array): Steps<() => void> {
+    const changes = yield* decodeChanges<R>(bytes, this.#options)
+    return () => {
+      if (this.#state !== undefined) this.#step(applyChanges(this.#state, changes))
+      else this.failed(new KalamError('internal', 'live_out_of_order', 'changes of a live query came before its rows'))
+    }
   }
 
   /**
@@ -120,14 +125,12 @@ export class LiveSource<R> implements LiveSink {
     if (state === undefined || echo === undefined) return undefined
     this.#echoes.push(echo)
     this.#show(state, echo.key)
-    const end = (): void => {
+    return () => {
       const at = this.#echoes.indexOf(echo)
       if (at < 0) return
       this.#echoes.splice(at, 1)
       if (this.#state !== undefined) this.#show(this.#state, echo.key)
     }
-    // Its changes have come, and may not be read yet.
-    return () => this.#inTurn(once(end))
   }
 
   failed(error: KalamError): void {
@@ -135,44 +138,6 @@ export class LiveSource<R> implements LiveSink {
     this.#snapshot = Object.freeze({ rows: this.#snapshot.rows, status: 'error', error })
     for (const listener of [...this.#listeners])
       if (this.#listeners.has(listener)) guarded(() => listener.failed(error))
-  }
-
-  *#readRows(bytes: Uint8Array): Steps<void> {
-    const whole = yield* decodeRows<R>(bytes, this.#options)
-    this.#shows = whole.shows
-    if (this.#state === undefined) return this.#become(whole, null)
-    const step = compare(this.#state, whole)
-    if (step.changes.length > 0) this.#step(step)
-  }
-
-  *#readChanges(bytes: Uint8Array): Steps<void> {
-    const changes = yield* decodeChanges<R>(bytes, this.#options)
-    if (this.#state === undefined)
-      throw new KalamError('internal', 'live_out_of_order', 'changes of a live query came before its rows')
-    this.#step(applyChanges(this.#state, changes))
-  }
-
-  #inTurn(work: Steps<void>): void {
-    this.#works.push(work)
-    if (this.#works.length === 1) this.#go(this.#works)
-  }
-
-  /** Does what is to be done, in several tasks if it takes long. */
-  #go(works: Steps<void>[]): void {
-    const pause = performance.now() + SLICE_MILLIS
-    // When the query ends, what is left is dropped.
-    for (let first = works[0]; first !== undefined && works === this.#works; first = works[0]) {
-      try {
-        if (first.next().done === true) works.shift()
-      } catch (cause) {
-        this.failed(
-          isKalamError(cause)
-            ? cause
-            : new KalamError('internal', 'live_broken', 'rows of a live query could not be read', { cause })
-        )
-      }
-      if (performance.now() >= pause && works.length > 0) return later(() => this.#go(works))
-    }
   }
 
   #start(): void {
@@ -185,7 +150,6 @@ export class LiveSource<R> implements LiveSink {
     clearTimeout(this.#lingering)
     this.#stop?.()
     this.#stop = undefined
-    this.#works = []
     this.#state = undefined
     this.#shows = undefined
     this.#echoes = []
@@ -248,21 +212,6 @@ export class LiveSource<R> implements LiveSink {
       this.#untold.shift()
     }
   }
-}
-
-// eslint-disable-next-line require-yield
-function* once(work: () => void): Steps<void> {
-  work()
-}
-
-/** Calls in a task of its own, also in pages in the background, whose timers are slow. */
-function later(call: () => void): void {
-  const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => {
-    port1.close()
-    call()
-  }
-  port2.postMessage(undefined)
 }
 
 /** An application's listener that throws does not keep others from hearing; its error is reported as uncaught. @internal */

@@ -44,6 +44,14 @@ export class AttachedTab {
     return this.#request
   }
 
+  /** What the values follow from that the statement `part` of a call generates. */
+  seed(id: number, part = 0): Uint8Array {
+    const seed = new Uint8Array(20)
+    seed.set(this.request(id))
+    new DataView(seed.buffer).setUint32(16, part)
+    return seed
+  }
+
   /**
    * Answers a call that gave packed results. A write of another tab, with its commit's number, is answered once it is durable:
    * if this one goes, the other does not have to know.

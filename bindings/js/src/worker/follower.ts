@@ -1,12 +1,14 @@
-import type { PlainError } from '../errors.js'
+import { plainError, type PlainError } from '../errors.js'
 import type { Answers, Attachment, Calls, TabInfo, ToWorker } from '../protocol.js'
 import type { Channel, Environment } from './environment.js'
 import {
   BUSY_MILLIS,
   type LobbyMessage,
   names,
+  otherVersion,
   PING_MILLIS,
   SILENCE_MILLIS,
+  TABS_VERSION,
   type ToFollower,
   type ToLeader
 } from './messages.js'
@@ -99,12 +101,13 @@ export class Follower {
 
   #hello(): void {
     this.#isWaiting = true
-    this.#events.lobby({ type: 'hello', info: this.#info() })
+    this.#events.lobby({ type: 'hello', version: TABS_VERSION, info: this.#info() })
   }
 
   #told(message: ToFollower): void {
     if (message.type === 'welcome') {
       if (!this.#isWaiting && message.term !== this.#term) return
+      if (message.version !== TABS_VERSION) return this.#events.ended(plainError(otherVersion()))
       this.#isWaiting = false
       this.#live()
       this.#term = message.term

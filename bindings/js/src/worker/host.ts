@@ -12,10 +12,10 @@ import { type Opened, openEngine } from './opened.js'
 import { Outcomes } from './outcomes.js'
 import { LazyQueryModule } from './query-module.js'
 import {
-  type EngineStatement,
   OpenTransaction,
   runScript,
   SessionPool,
+  type TransactionStatement,
   TRANSACTIONS_MAX,
   transactionLost
 } from './sessions.js'
@@ -54,6 +54,7 @@ export class EngineHost {
   #isTurnDue = false
   #hasChanged = false
   #isHurried = false
+  #hasFailed = false
   #isClosed = false
 
   /** Opens the database. */
@@ -96,6 +97,11 @@ export class EngineHost {
     )
   }
 
+  /** Whether its store takes nothing any more, which another engine's may. */
+  get hasFailed(): boolean {
+    return this.#hasFailed && this.#opened.storage.mode === 'indexeddb'
+  }
+
   get tabs(): Iterable<AttachedTab> {
     return this.#tabs.values()
   }
@@ -124,6 +130,7 @@ export class EngineHost {
     if (tab === undefined) return
     this.#tabs.delete(id)
     this.#lives.detach(tab)
+    this.#outcomes.forget(id)
     for (const transaction of tab.transactions.values()) transaction.abandon()
   }
 
@@ -162,6 +169,7 @@ export class EngineHost {
 
   failed(error: unknown): void {
     if (this.#isClosed) return
+    this.#hasFailed = true
     if (isKalamError(error) && error.code === 'superseded') this.#events.superseded()
     else for (const tab of this.#tabs.values()) tab.port.failed(error)
   }
@@ -176,19 +184,23 @@ export class EngineHost {
     switch (call.op) {
       case 'execute':
         return results(() =>
-          this.#pool.run((session) => session.execute(call.sql, bytes(call.params), tab.request(id)))
+          this.#pool.run((session) => session.execute(call.sql, bytes(call.params), tab.request(id), call.at))
         )
       case 'step':
-        return results(() =>
-          this.#transaction(tab, call.session, call.begin).step({ sql: call.sql, params: bytes(call.params) })
-        )
+        return results(() => {
+          const { sql, at } = call
+          return this.#transaction(tab, call).step({ sql, params: bytes(call.params), at, seed: tab.seed(id) })
+        })
       case 'commit': {
         const open = tab.transactions.get(call.session)
         tab.transactions.delete(call.session)
         if (open !== undefined) return results(() => open.commit(tab.request(id).slice()))
         const isWhole = call.session === 0 || call.replay
         if (!isWhole && !call.again) return failed(transactionLost())
-        const statements = call.statements.map(([sql, params]): EngineStatement => ({ sql, params: bytes(params) }))
+        const statements = call.statements.map((of, part): TransactionStatement => {
+          const seed = of.id === undefined ? tab.seed(id, part) : tab.seed(of.id)
+          return { sql: of.sql, params: bytes(of.params), at: of.at ?? call.at, seed }
+        })
         return results(() =>
           this.#pool.run((session) =>
             runScript(session, { statements, request: tab.request(id).slice(), again: call.again, isWhole })
@@ -207,7 +219,7 @@ export class EngineHost {
       case 'unlive':
         return value(() => this.#lives.close(tab, call.live))
       case 'synced':
-        return value(() => this.#outcomes.wait(call.mutations))
+        return value(() => this.#outcomes.wait(tab.info.tab, call.device, call.mutations))
       case 'persisted':
         return value(() => this.#engine.persisted())
       case 'rejected':
@@ -228,7 +240,7 @@ export class EngineHost {
     }
   }
 
-  #transaction(tab: AttachedTab, session: number, begin: boolean): OpenTransaction {
+  #transaction(tab: AttachedTab, { session, begin, at }: Call & { op: 'step' }): OpenTransaction {
     const open = tab.transactions.get(session)
     if (open !== undefined) return open
     if (!begin) throw transactionLost()
@@ -239,14 +251,18 @@ export class EngineHost {
         `${TRANSACTIONS_MAX} transactions of this tab are open, which is the most: await some first`
       )
     }
-    const begun = new OpenTransaction(this.#engine)
+    const begun = new OpenTransaction(this.#engine, at)
     tab.transactions.set(session, begun)
     return begun
   }
 
-  async #arrow(tab: AttachedTab, { id, sql }: { id: number; sql: string }, params: Uint8Array): Promise<void> {
+  async #arrow(
+    tab: AttachedTab,
+    { id, at, sql }: Call & { op: 'execute' | 'arrow' },
+    params: Uint8Array
+  ): Promise<void> {
     const module = await this.#query.get()
-    const packed = await this.#pool.run((session) => session.execute(sql, params, tab.request(id)))
+    const packed = await this.#pool.run((session) => session.execute(sql, params, tab.request(id), at))
     const arrow = module.to_arrow(packed)
     this.#answer(() => tab.results(id, arrow, this.#commitOf(packed)))
   }

@@ -8,7 +8,9 @@ import {
   LEAVING_MILLIS,
   type LobbyMessage,
   names,
+  otherVersion,
   TABS_MAX,
+  TABS_VERSION,
   type ToFollower,
   type ToLeader
 } from './messages.js'
@@ -30,6 +32,8 @@ interface Follower {
 /** What a leader tells its worker. @internal */
 export interface LeaderEvents extends HostEvents {
   lobby(message: LobbyMessage): void
+  /** A tab has come, and the engine's store has failed: it should not be given that one. */
+  useless(): void
 }
 
 /** The tab that has the engine: it serves its own page and the followers. @internal */
@@ -78,7 +82,9 @@ export class Leader {
   /** Hears the lobby. */
   heard(message: LobbyMessage): void {
     if (message.type === 'hello') {
-      if (this.#host === undefined) this.#early.set(message.info.tab, message.info)
+      if (message.version !== TABS_VERSION) this.#refuse(message.info.tab, otherVersion())
+      else if (this.#host === undefined) this.#early.set(message.info.tab, message.info)
+      else if (this.#host.hasFailed) this.#events.useless()
       else this.#welcome(message.info)
     }
     if (message.type === 'ping') {
@@ -140,16 +146,8 @@ export class Leader {
     const { channel: open, locks } = this.#environment
     if (this.#host === undefined || this.#name === undefined || open === undefined || locks === undefined) return
     this.#forget(info.tab)
+    if (this.#followers.size >= TABS_MAX - 1) return this.#refuse(info.tab, tooManyTabs())
     const channel = open(names.tab(this.#name, info.tab))
-    if (this.#followers.size >= TABS_MAX - 1) {
-      const error = new KalamError(
-        'quota',
-        'too_many_tabs',
-        `${TABS_MAX} tabs have the database open, which is the most: close some`
-      )
-      this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
-      return channel.close()
-    }
     const asks = new Asks((ask) => this.#tell(channel, { type: 'ask', term: this.term, ask }))
     const follower: Follower = { channel, asks, watch: new AbortController(), heard: this.#environment.now() }
     this.#followers.set(info.tab, follower)
@@ -160,8 +158,15 @@ export class Leader {
       failed: (error) => this.#tell(channel, { type: 'failed', term: this.term, error: plainError(error) }),
       ended: (error) => this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
     }
+    // What it wishes of sync counts once it is known whose tab it is.
+    const { wish, ...stranger } = info
+    const { user } = this.#host.attach(stranger, port, true).status
+    if (user !== undefined && info.user !== undefined && user !== info.user) {
+      port.ended(otherUser(user, info.user))
+      return this.#forget(info.tab)
+    }
     const to = { ...this.#host.attach(info, port, true), term: this.term }
-    this.#tell(channel, { type: 'welcome', term: this.term, to })
+    this.#tell(channel, { type: 'welcome', version: TABS_VERSION, term: this.term, to })
     // The tab holds this lock while it lives.
     locks
       .request(names.tab(this.#name, info.tab), { signal: follower.watch.signal }, async () =>
@@ -170,6 +175,14 @@ export class Leader {
       .catch(() => {
         // The watch is over: the follower was forgotten otherwise.
       })
+  }
+
+  #refuse(tab: string, error: KalamError): void {
+    const { channel: open } = this.#environment
+    if (this.#name === undefined || open === undefined) return
+    const channel = open(names.tab(this.#name, tab))
+    this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
+    channel.close()
   }
 
   #told(tab: string, follower: Follower, message: ToLeader): void {
@@ -208,6 +221,16 @@ export class Leader {
     })
   }
 }
+
+const tooManyTabs = (): KalamError =>
+  new KalamError('quota', 'too_many_tabs', `${TABS_MAX} tabs have the database open, which is the most: close some`)
+
+const otherUser = (owner: string, other: string): KalamError =>
+  new KalamError(
+    'unauthorized',
+    'other_user',
+    `the database belongs to user \`${owner}\`, not to \`${other}\`: sign in as the former, or open another one`
+  )
 
 /** Questions for a tab's token that wait for an answer. @internal */
 export class Asks {

@@ -150,6 +150,7 @@ export class Member {
       lobby: (message) => this.#lobby?.postMessage(message),
       crashed: (error) => this.#post({ type: 'crashed', error: crash(error) }),
       superseded: () => void this.#stepDown(),
+      useless: () => void this.#stepDown(),
       wiped: () => leader.end(SIGNED_OUT),
       left: () => this.#end(SIGNED_OUT)
     })
@@ -172,7 +173,7 @@ export class Member {
     }
   }
 
-  /** Another tab has the database: this one closes its engine, which writes no more, and follows. */
+  /** Another tab has the database, or may have it: this one closes its engine, which can write no more, and follows. */
   async #stepDown(): Promise<void> {
     const leader = this.#leader
     const name = this.#open?.options.name

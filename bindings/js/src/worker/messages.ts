@@ -4,13 +4,19 @@
  *
  * @module
  */
-import type { PlainError } from '../errors.js'
+import { KalamError, type PlainError } from '../errors.js'
 import type { Answers, Attachment, Calls, TabInfo } from '../protocol.js'
+
+/**
+ * The version of what is said here and in `protocol.ts`: tabs that were loaded at different times may have different builds.
+ * In all of them `hello`, `welcome` and `ended` have this form.
+ */
+export const TABS_VERSION = 1
 
 /** In the lobby, heard by all. */
 export type LobbyMessage =
   /** A tab wants to be attached. */
-  | { readonly type: 'hello'; readonly info: TabInfo }
+  | { readonly type: 'hello'; readonly version: number; readonly info: TabInfo }
   /** A tab has become the leader. */
   | { readonly type: 'leader'; readonly term: string }
   | { readonly type: 'ping'; readonly tab: string }
@@ -41,7 +47,7 @@ export type ToLeader =
 
 /** From the leader to a follower, in the follower's channel. */
 export type ToFollower =
-  | { readonly type: 'welcome'; readonly term: string; readonly to: Attachment }
+  | { readonly type: 'welcome'; readonly version: number; readonly term: string; readonly to: Attachment }
   | { readonly type: 'answers'; readonly term: string; readonly answers: Answers }
   | { readonly type: 'ask'; readonly term: string; readonly ask: number }
   | { readonly type: 'failed'; readonly term: string; readonly error: PlainError }
@@ -59,6 +65,14 @@ export const ASLEEP_MILLIS = 60_000
 export const LEAVING_MILLIS = 500
 /** Tabs with the same database, the leader among them. */
 export const TABS_MAX = 100
+
+/** Why a tab and the leader do not understand each other. */
+export const otherVersion = (): KalamError =>
+  new KalamError(
+    'closed',
+    'other_version',
+    'tabs that have the database open run another version of the application: reload them, and this one'
+  )
 
 /** The names of locks and channels. */
 export const names = {

@@ -15,6 +15,14 @@ export interface EngineStatement {
   readonly params: Uint8Array
 }
 
+/** A statement of a transaction. */
+export interface TransactionStatement extends EngineStatement {
+  /** When it was called. */
+  readonly at: number
+  /** What the values follow from that it generates. */
+  readonly seed: Uint8Array
+}
+
 /** Sessions for statements that stand for themselves. A session serves one at a time. @internal */
 export class SessionPool {
   readonly #engine: Engine
@@ -65,16 +73,16 @@ export class OpenTransaction {
   #last: Promise<unknown> | undefined
 
   /** Begins. */
-  constructor(engine: Engine) {
+  constructor(engine: Engine, at: number) {
     this.#session = engine.session()
-    this.#session.execute('BEGIN', NOTHING)
+    begin(this.#session, at)
   }
 
-  step({ sql, params }: EngineStatement): Soon<Uint8Array> {
+  step(statement: TransactionStatement): Soon<Uint8Array> {
     return this.#inTurn(() =>
-      next(this.#session.execute(sql, params), (result) => {
+      next(run(this.#session, statement), (result) => {
         if (!this.#session.in_transaction) {
-          this.#session.execute('BEGIN', NOTHING)
+          begin(this.#session, statement.at)
           throw new KalamError(
             'invalid',
             'transaction_control',
@@ -117,9 +125,18 @@ export class OpenTransaction {
   }
 }
 
+/** What is run again in a transaction that begins at the same time writes the same. */
+function begin(session: Session, at: number): Soon<Uint8Array> {
+  return session.execute('BEGIN', NOTHING, undefined, at)
+}
+
+function run(session: Session, { sql, params, at, seed }: TransactionStatement): Soon<Uint8Array> {
+  return session.execute(sql, params, undefined, at, seed)
+}
+
 /** A transaction in one piece. @internal */
 export interface Script {
-  readonly statements: readonly EngineStatement[]
+  readonly statements: readonly TransactionStatement[]
   readonly request: Uint8Array
   /** It may have been committed before. */
   readonly again: boolean
@@ -133,12 +150,8 @@ export function runScript(session: Session, { statements, request, again, isWhol
   const whole = (): Soon<Uint8Array> =>
     next(
       inOrder<Uint8Array>([
-        () => session.execute('BEGIN', NOTHING),
-        ...statements.map(
-          ({ sql, params }, at) =>
-            () =>
-              asStatement(at, () => session.execute(sql, params))
-        ),
+        () => begin(session, statements[0]?.at ?? 0),
+        ...statements.map((statement, at) => () => asStatement(at, () => run(session, statement))),
         commit
       ]),
       joinResults

@@ -1,5 +1,6 @@
 /** An engine in TypeScript with one table of keys and numbers, over disks that survive it. It knows a few statements by heart. */
 import type {
+  Decided,
   Engine,
   EngineCallbacks,
   EngineModule,
@@ -85,7 +86,9 @@ export class FakeEngine implements Engine {
   readonly calls: string[] = []
   state: EngineStatus['state'] = 'offline'
   synced = true
-  decided = new Map<number, true | RejectedWrite>()
+  device = 'device'
+  user: string | undefined
+  readonly outcomes = new Map<number, true | RejectedWrite>()
   refusals: RejectedWrite[] = []
   sessions = 0
   isClosed = false
@@ -99,11 +102,14 @@ export class FakeEngine implements Engine {
   readonly #disks: Disks
   readonly #owner: number
   #persisted: number
+  /** Why it writes no more. */
+  #failure: Error | undefined
 
   constructor(disks: Disks, options: EngineOptions, callbacks: EngineCallbacks) {
     this.#disks = disks
     this.callbacks = callbacks
     this.name = options.name
+    this.user = options.user
     const disk = options.name === undefined ? { commits: [], owner: 0 } : disks.disk(options.name)
     this.#owner = ++disk.owner
     this.commits = [...disk.commits]
@@ -120,14 +126,15 @@ export class FakeEngine implements Engine {
       state: this.state,
       synced: this.synced,
       held: false,
-      pending: this.commits.length - this.decided.size,
+      pending: this.commits.length - this.outcomes.size,
       rejected: this.refusals.length,
-      device: 'device',
+      device: this.device,
       epoch: 'epoch',
       seq: 0,
       updated: 0,
       last_mutation: this.commits.length,
       persisted_mutation: this.#persisted,
+      ...(this.user === undefined ? {} : { user: this.user }),
       storage: this.name === undefined ? 'memory' : 'indexeddb',
       bytes: this.rows.size * 32
     }
@@ -145,13 +152,15 @@ export class FakeEngine implements Engine {
     this.callbacks.changed()
   }
 
-  outcome(mutation: number): undefined | true | RejectedWrite {
-    return this.decided.get(mutation)
+  decided(): Decided {
+    let first = 1
+    while (this.outcomes.has(first)) first++
+    return { device: this.device, first, rejected: this.refusals.length }
   }
 
   /** The server decides about a transaction. */
   decide(mutation: number, outcome: true | RejectedWrite): void {
-    this.decided.set(mutation, outcome)
+    this.outcomes.set(mutation, outcome)
     if (outcome !== true) this.refusals.push(outcome)
     this.callbacks.changed()
   }
@@ -186,7 +195,8 @@ export class FakeEngine implements Engine {
     const upTo = this.commits.length
     const held = this.#disks.held
     if (held !== undefined) await new Promise<void>((resolve) => held.push(resolve))
-    if (this.#disks.failure !== undefined) throw this.#disks.failure
+    this.#failure ??= this.#disks.failure
+    if (this.#failure !== undefined) throw this.#failure
     this.#write(upTo)
   }
 
@@ -201,6 +211,7 @@ export class FakeEngine implements Engine {
 
   async close(): Promise<void> {
     this.isClosed = true
+    if (this.#failure !== undefined) throw this.#failure
     this.#write(this.commits.length)
   }
 
@@ -250,14 +261,21 @@ class FakeSession implements Session {
     this.#engine.sessions--
   }
 
-  execute(sql: string, params: Uint8Array, request?: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  execute(
+    sql: string,
+    params: Uint8Array,
+    request?: Uint8Array,
+    at?: number,
+    seed?: Uint8Array
+  ): Uint8Array | Promise<Uint8Array> {
     if (this.#engine.isClosed) throw thrown('closed', 'store_closed', 'the store is closed')
     const statements = sql.split(';\n')
     if (statements.length > 1)
-      return packed(statements.map((statement) => this.execute(statement, params, request) as Uint8Array))
+      return packed(statements.map((statement) => this.execute(statement, params, request, at, seed) as Uint8Array))
     const text = sql.replaceAll('"', '')
     this.#engine.texts.push(text)
-    const values = unpackParameters(params)
+    const isGenerated = text === 'INSERT GENERATED'
+    const values = isGenerated ? [`generated ${at} ${hex(seed ?? request)}`, 1] : unpackParameters(params)
     const id = hex(request)
     if (text.startsWith('SLOW'))
       return this.#engine.callbacks.query(utf8(text)).then(() => packRows('SELECT', ['text'], [[text]]))
