@@ -100,6 +100,11 @@ proptest! {
         prop_assert_eq!(&pushed, &session.rows(&format!("SELECT a, k, b FROM {joined}")), "{}", filter);
         let shown = format!("(SELECT a, k, b, {filter} AS holds FROM app.t) AS shown WHERE holds ORDER BY a, k");
         prop_assert_eq!(&pushed, &session.rows(&format!("SELECT a, k, b FROM {shown}")), "{}", filter);
+        // Under another name, together with itself as it was, and negated twice.
+        let (other, twice) = (filter.replace("b ", "c "), "NOT (NOT holds OR NOT again)");
+        let renamed = format!("(SELECT a, k, b, c, {filter} AS holds, {other} AS again FROM (SELECT a, k, b, b AS c FROM app.t) AS t)");
+        let renamed = format!("SELECT a, k, b FROM {renamed} AS shown WHERE {twice} ORDER BY a, k");
+        prop_assert_eq!(&pushed, &session.rows(&renamed), "{}", filter);
         // DELETE finds rows without the query engine.
         let deleted = session.run(&format!("DELETE FROM app.t WHERE {filter}")).affected;
         prop_assert_eq!(deleted as usize, pushed.len(), "{}", filter);

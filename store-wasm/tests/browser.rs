@@ -188,11 +188,11 @@ async fn an_owner_that_is_overtaken_while_it_compacts_harms_nothing() {
 
 #[wasm_bindgen_test]
 async fn pages_that_a_compaction_left_behind_when_it_was_cut_off_harm_nothing() {
-    delete("cut-off").await.expect("it is new");
-    open("cut-off").await.closed().await.expect("closed");
+    delete("left-behind").await.expect("it is new");
+    open("left-behind").await.closed().await.expect("closed");
     // The first pages of all get these keys.
     let leave = "return new Promise((resolve, reject) => {
-        const opening = indexedDB.open('cut-off')
+        const opening = indexedDB.open('left-behind')
         opening.onerror = reject
         opening.onsuccess = () => {
             const transaction = opening.result.transaction(['pages'], 'readwrite')
@@ -203,7 +203,7 @@ async fn pages_that_a_compaction_left_behind_when_it_was_cut_off_harm_nothing() 
     let left = js_sys::Function::new_no_args(leave).call0(&wasm_bindgen::JsValue::NULL).expect("a promise");
     wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(left)).await.expect("pages");
     for round in 1..4_u32 {
-        let store = open("cut-off").await;
+        let store = open("left-behind").await;
         for number in 0..1_500 {
             store.commit(numbered(round * 1_500 + number)).expect("a commit");
             if number % 3 == 0 {
@@ -211,7 +211,7 @@ async fn pages_that_a_compaction_left_behind_when_it_was_cut_off_harm_nothing() 
             }
         }
         store.closed().await.expect("closed");
-        assert_eq!(count(&*open("cut-off").await), round as usize * 1_500);
+        assert_eq!(count(&*open("left-behind").await), round as usize * 1_500);
     }
 }
 

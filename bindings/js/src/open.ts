@@ -3,6 +3,8 @@ import { requireWorkers, spawn } from './client/spawn.js'
 import { Database } from './database.js'
 import type { Durability } from './engine.js'
 import { KalamError } from './errors.js'
+import { checkKeys } from './options.js'
+import type { OpenOptions } from './protocol.js'
 import { applySchema } from './schema/ddl.js'
 import { Schema, type Tables, type Timestamps } from './schema/schema.js'
 
@@ -50,6 +52,18 @@ export interface DatabaseOptions<T extends Tables = Tables, S extends Timestamps
 /** Characters of a database's name. */
 export const NAME_CHARACTERS_MAX = 128
 
+const OPTIONS: Record<keyof DatabaseOptions, true> = {
+  name: true,
+  schema: true,
+  storage: true,
+  sync: true,
+  timestamps: true,
+  worker: true,
+  signal: true
+}
+const STORAGE_OPTIONS: Record<keyof StorageOptions, true> = { mode: true, durability: true }
+const SYNC_OPTIONS: Record<keyof SyncOptions, true> = { url: true, token: true, user: true, start: true }
+
 /**
  * Opens a database, offline too: what is on the device is there at once, and sync goes on beside it.
  *
@@ -67,7 +81,7 @@ export const NAME_CHARACTERS_MAX = 128
 export async function open<T extends Tables = Record<never, never>, S extends Timestamps = 'date'>(
   options: DatabaseOptions<T, S>
 ): Promise<Database<T, S>> {
-  const checked = check(options)
+  const { checked, url } = check(options)
   const { signal, schema, sync } = options
   signal?.throwIfAborted()
   if (options.worker === undefined) requireWorkers()
@@ -78,7 +92,7 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
     ...(sync === undefined
       ? {}
       : { token: typeof sync.token === 'function' ? sync.token : () => sync.token as string }),
-    ...(sync === undefined || sync.start === false ? {} : { wish: { url: sync.url, at: 0 } })
+    ...(url === undefined || sync?.start === false ? {} : { wish: { url, at: 0 } })
   })
   const abort = (): void =>
     client.terminate(new KalamError('closed', 'open_aborted', 'opening the database was given up'))
@@ -89,7 +103,7 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
     const syncs = sync !== undefined && sync.start !== false
     const applied = schema === undefined ? undefined : applySchema(client, schema, syncs)
     await Promise.all([opened, applied])
-    return new Database<T, S>(client, checked.name, schema, sync?.url)
+    return new Database<T, S>(client, checked.name, schema, url)
   } catch (error) {
     signal?.throwIfAborted()
     await client.close()
@@ -101,9 +115,11 @@ export async function open<T extends Tables = Record<never, never>, S extends Ti
 
 function check<T extends Tables, S extends Timestamps>(
   options: DatabaseOptions<T, S>
-): { name?: string; user?: string; durability: Durability } {
+): { checked: OpenOptions; url: string | undefined } {
   if (!isObject(options)) throw bad('bad_options', "open takes an object: open({ name: 'notes' })")
+  checkKeys('open()', options, OPTIONS)
   checkName(options.name)
+  if (isObject(options.storage)) checkKeys('storage', options.storage, STORAGE_OPTIONS)
   const { mode = 'indexeddb', durability = 'strict' } = isObject<StorageOptions>(options.storage)
     ? options.storage
     : { mode: options.storage }
@@ -121,12 +137,13 @@ function check<T extends Tables, S extends Timestamps>(
       'bad_options',
       "worker is a function that makes a Worker: worker: () => new Worker('/…/worker.js', { type: 'module' })"
     )
-  if (sync !== undefined) checkSync(sync)
-  return {
+  const url = sync === undefined ? undefined : checkSync(sync)
+  const checked = {
     durability,
     ...(mode === 'memory' ? {} : { name: options.name }),
     ...(sync?.user === undefined ? {} : { user: sync.user })
   }
+  return { checked, url }
 }
 
 /** @internal */
@@ -142,20 +159,27 @@ export function checkName(name: unknown): void {
     throw bad('bad_name', `the name ${JSON.stringify(name)} has a control character`)
 }
 
-function checkSync(sync: SyncOptions): void {
+/** Gives the server's address as the engine takes it: a scheme in lower case, `://`, and no slash at its end. */
+function checkSync(sync: SyncOptions): string {
   if (!isObject(sync)) throw bad('bad_options', "sync is an object: sync: { url: 'https://db.example.com', token }")
-  const { url, token } = sync
-  let protocol = ''
+  checkKeys('sync', sync, SYNC_OPTIONS)
+  const { url, token, user, start } = sync
+  let address: URL | undefined
   try {
-    protocol = new URL(url).protocol
+    address = new URL(url)
   } catch {
     // Reported below, with what was given.
   }
-  if (!/^(https?|wss?):$/.test(protocol))
+  if (address === undefined || !/^(https?|wss?):$/.test(address.protocol))
     throw bad('bad_url', `sync.url ${JSON.stringify(url)} is no address: give one such as 'https://db.example.com'`)
   if (token === '') throw bad('no_token', 'sync.token is an empty text: give the token that the user signed in with')
   if (typeof token !== 'function' && typeof token !== 'string')
     throw bad('no_token', 'sync.token is neither a text nor a function that gives one')
+  if (user !== undefined && (typeof user !== 'string' || user === ''))
+    throw bad('bad_options', 'sync.user is no text: give the id of the user that the token names')
+  if (start !== undefined && typeof start !== 'boolean')
+    throw bad('bad_options', 'sync.start is neither true nor false')
+  return address.href.replace(/\/$/, '')
 }
 
 function numbersOf(schema: Schema | undefined): ReadonlySet<string> {

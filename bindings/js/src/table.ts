@@ -75,7 +75,8 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
   }
 
   /**
-   * Inserts a row, or rows that take effect together. `affected` counts them.
+   * Inserts a row, or rows that take effect together. `affected` counts them. If many rows fail in a transaction after some of
+   * them took effect, it goes no further: its other statements and its commit fail with `conflict`/`transaction_spoiled`.
    *
    * @throws KalamError `conflict`/`duplicate_key` if a key exists, `invalid` if a value does not fit
    */
@@ -224,7 +225,8 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
       return jsonText(value, 0)
     } catch (error) {
       if (!isKalamError(error)) throw error
-      throw this.#invalid(error.code, `column \`${column}\`${error.message.replace(/^parameter 0/, '')}`)
+      const message = `column \`${column}\`${error.message.replace(/^parameter 0/, '')}`
+      throw this.#invalid(error.code, message, error.cause)
     }
   }
 
@@ -241,8 +243,9 @@ export class Table<C extends Columns, S extends Timestamps = 'date'> extends Fra
     return values
   }
 
-  #invalid(code: string, message: string): KalamError {
-    return new KalamError('invalid', code, `table \`${this.#spec.namespace}.${this.#spec.name}\`: ${message}`)
+  #invalid(code: string, message: string, cause?: unknown): KalamError {
+    const { namespace, name } = this.#spec
+    return new KalamError('invalid', code, `table \`${namespace}.${name}\`: ${message}`, { cause })
   }
 }
 
@@ -258,6 +261,17 @@ interface Insert extends Statement {
   readonly rows: number
 }
 
+/** Codes of what is wrong with a row, where the engine was given one and does not name it. */
+const OF_ROW: ReadonlySet<string> = new Set([
+  'duplicate_key',
+  'not_null',
+  'check_violation',
+  'wrong_type',
+  'invalid_value',
+  'key_too_long',
+  'row_too_large'
+])
+
 /** The error of one of these with the number, from 1, that the row has among all. */
 function ofRow(error: KalamError, statements: readonly Insert[]): KalamError {
   const at = error.statement ?? (statements.length === 1 ? 0 : -1)
@@ -271,8 +285,7 @@ function ofRow(error: KalamError, statements: readonly Insert[]): KalamError {
     const [place, width] = [Number(parameter) - 1, statement.columns.length]
     return inRow(before + Math.floor(place / width) + 1, error, `column \`${statement.columns[place % width]}\`${why}`)
   }
-  // A disk that is full is no row's fault.
-  return statement.rows === 1 && error.kind !== 'quota' ? inRow(before + 1, error) : error
+  return statement.rows === 1 && OF_ROW.has(error.code) ? inRow(before + 1, error) : error
 }
 
 const inRow = (row: number, error: KalamError, message = error.message): KalamError =>

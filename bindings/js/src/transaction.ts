@@ -39,6 +39,8 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
   #isOpen = true
   #hasBegun = false
   #failure: KalamError | undefined
+  /** Set once a bulk insert has taken effect in part. */
+  #spoiled: KalamError | undefined
 
   /** @internal */
   constructor(client: Client, specs: Parameters<typeof tablesOf>[0]) {
@@ -49,7 +51,12 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
         const result = await this.#run<Record<string, unknown>>(statement)
         return { rows: result, write: result }
       },
-      all: (statements) => this.#all(statements)
+      all: (statements) => {
+        const all = this.#all(statements)
+        // The commit waits for the last of them, too.
+        this.#running.add(all)
+        return all
+      }
     })
   }
 
@@ -68,6 +75,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
     await Promise.allSettled(this.#running)
     this.#isOpen = false
     if (this.#failure !== undefined) throw this.#failure
+    if (this.#spoiled !== undefined) throw this.#spoiled
     if (!this.#hasBegun) return NOTHING_WRITTEN
     try {
       return (await this.#client.commit(this.#session, this.#statements)).progress
@@ -83,11 +91,10 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
     return this.#failure
   }
 
-  /** Gives up what was written. @internal */
+  /** Gives up what was written, also after a commit that failed: it may not have come to the engine. @internal */
   abandon(): void {
-    if (!this.#isOpen) return
     this.#isOpen = false
-    if (this.#hasBegun && this.#failure === undefined) this.#client.abandon(this.#session)
+    if (this.#hasBegun) this.#client.abandon(this.#session)
   }
 
   get #runner(): Runner {
@@ -107,6 +114,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
         'transaction_closed',
         'the transaction has ended: await its statements within its function'
       )
+    if (this.#spoiled !== undefined) throw this.#spoiled
     const step = this.#client.step(this.#session, statement, !this.#hasBegun)
     this.#hasBegun = true
     this.#running.add(step)
@@ -124,7 +132,15 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
   }
 
   async #all(statements: readonly Statement[]): Promise<Progress> {
-    for (const [at, statement] of statements.entries()) await asStatement(at, () => this.#run(statement))
+    for (const [at, statement] of statements.entries()) {
+      try {
+        await asStatement(at, () => this.#run(statement))
+      } catch (error) {
+        // The engine takes back one statement and not those before it.
+        if (at > 0) this.#spoiled ??= spoiled(error)
+        throw error
+      }
+    }
     return NOT_COMMITTED
   }
 }
@@ -164,6 +180,14 @@ export async function transact<T extends Tables, S extends Timestamps, V>(
 function notHere(what: string): KalamError {
   return new KalamError('invalid', 'not_in_transaction', `${what} is not available within a transaction: use db`)
 }
+
+const spoiled = (cause: unknown): KalamError =>
+  new KalamError(
+    'conflict',
+    'transaction_spoiled',
+    'an insert of many rows took effect in part, so that the transaction cannot go on: run it again, and let the error of the insert end it',
+    { cause }
+  )
 
 /** The codes of errors after which there is no transaction any more. */
 const LOST: ReadonlySet<string> = new Set(['leader_gone', 'transaction_lost', 'worker_crashed'])

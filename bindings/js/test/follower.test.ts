@@ -3,13 +3,14 @@ import { expect, it } from 'vitest'
 import type { Attachment } from '../src/protocol.js'
 import type { Channel, Environment } from '../src/worker/environment.js'
 import { Follower } from '../src/worker/follower.js'
-import type { LobbyMessage, ToFollower, ToLeader } from '../src/worker/messages.js'
+import { type LobbyMessage, TABS_VERSION, type ToFollower, type ToLeader } from '../src/worker/messages.js'
 
 const attachment = { role: 'follower' } as Attachment
 
 class Tab {
   readonly hellos: LobbyMessage[] = []
   readonly sent: ToLeader[] = []
+  readonly ends: string[] = []
   attached = 0
   readonly #channel: Channel = {
     postMessage: (message) => void this.sent.push(message as ToLeader),
@@ -28,13 +29,13 @@ class Tab {
       answers: () => {},
       ask: () => {},
       failed: () => {},
-      ended: () => {},
+      ended: ({ code }) => void this.ends.push(code),
       silent: () => {}
     }
   )
 
-  welcome(term: string): void {
-    this.#channel.onmessage?.({ data: { type: 'welcome', term, to: attachment } satisfies ToFollower })
+  welcome(term: string, version = TABS_VERSION): void {
+    this.#channel.onmessage?.({ data: { type: 'welcome', version, term, to: attachment } satisfies ToFollower })
   }
 
   pong(term: string, known = true): void {
@@ -67,4 +68,11 @@ it('a follower of a past leader finds the present one by its answer to a ping', 
   expect(tab.hellos).toHaveLength(2)
   tab.welcome('present')
   expect([tab.attached, tab.term]).toEqual([2, 'present'])
+})
+
+it('says which version it is, and leaves a leader of another one', () => {
+  const tab = new Tab()
+  expect(tab.hellos).toMatchObject([{ version: TABS_VERSION }])
+  tab.welcome('other', TABS_VERSION + 1)
+  expect([tab.attached, tab.term, tab.ends]).toEqual([0, undefined, ['other_version']])
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineSchema, schemaStatements, sql, t } from '../src/index.js'
+import { defineSchema, type KalamError, schemaStatements, sql, t } from '../src/index.js'
 import type { FakeEngine } from './support/engine.js'
 import { World } from './support/world.js'
 
@@ -196,6 +196,34 @@ describe('tables', () => {
     await db.persisted()
     expect(Object.keys(world.disks.rows('db')).length).toBe(1_000)
     expect((await db.tables.kv.insert([])).affected).toBe(0)
+    await db.close()
+  })
+
+  it('name the row if it is refused for what it is', async () => {
+    const world = new World()
+    const json = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.json<unknown>() } })
+    world.onEngine = (engine) =>
+      (engine.description = [
+        ['k', 'TEXT', 1],
+        ['v', 'JSON', null]
+      ])
+    const db = await world.open({ schema: json })
+    const { kv } = db.tables
+    await kv.insert({ k: 'a', v: 1 })
+    const failed = (rows: { k: string; v?: unknown }[]): Promise<KalamError> =>
+      kv.insert(rows as never).then(
+        () => expect.fail('it was taken'),
+        (error: KalamError) => error
+      )
+    const rows = [{ k: 'b' }, { k: 'a', v: 1 }]
+    expect(await failed(rows)).toMatchObject({ code: 'duplicate_key', message: 'row 2: the key a exists' })
+    const circle: unknown[] = []
+    circle.push(circle)
+    const { message, cause } = await failed([{ k: 'b', v: circle }])
+    expect(message).toMatch(/^table `app.kv`: column `v` cannot be written as JSON: .*circular/)
+    expect(cause).toBeInstanceOf(TypeError)
+    world.engine.isTableGone = true
+    expect(await failed(rows)).toMatchObject({ code: 'unknown_table', message: 'table `app.kv` does not exist' })
     await db.close()
   })
 

@@ -34,6 +34,24 @@ describe('sync', () => {
     await db.close()
   })
 
+  it('takes addresses as people write them, and starts again with the same', async () => {
+    const world = new World()
+    const started = async (url: string): Promise<string[]> => {
+      const db = await world.open({ sync: { url, token: 'secret' } })
+      await db.sync.start()
+      const { calls } = world.engine
+      await db.close()
+      return calls
+    }
+    for (const [url, address] of [
+      ['HTTPS://DB.example.com', 'https://db.example.com'],
+      ['https:db.example.com/', 'https://db.example.com'],
+      [' wss://db.example.com/of/ada ', 'wss://db.example.com/of/ada'],
+      ['http://127.0.0.1:7171/v1/sync', 'http://127.0.0.1:7171/v1/sync']
+    ] as const)
+      expect(await started(url), url).toEqual([`start ${address}`, `start ${address}`])
+  })
+
   it('waits until it is synced, from when it is asked', async () => {
     const world = new World()
     const db = await world.open({ sync })

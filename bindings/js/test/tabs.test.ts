@@ -71,30 +71,33 @@ describe('a page that is refused locks', () => {
 })
 
 describe('a tab that greets the leader', () => {
-  /** What it is told, as `ended` with the error's kind and code. */
-  async function told(world: World, hello: { version?: number; user?: string; wish?: SyncWish }): Promise<string[]> {
-    const { version = TABS_VERSION, ...info } = hello
+  /** What it is told first: that it is welcome, or why it is not. */
+  async function answer(
+    world: World,
+    info: { user?: string; wish?: SyncWish },
+    version = TABS_VERSION
+  ): Promise<string | undefined> {
     const Pages = world.pageChannels()
     const [lobby, own] = [new Pages('kalamdb:db'), new Pages('kalamdb:db:tab:x')]
     const told: string[] = []
     own.onmessage = ({ data }) => {
       const message = data as ToFollower
-      told.push(message.type === 'ended' ? `ended ${message.error.kind}/${message.error.code}` : message.type)
+      told.push(message.type === 'ended' ? `${message.error.kind}/${message.error.code}` : message.type)
     }
     const greeting = { tab: 'x', prefix: new Uint8Array(10), tokens: false, ...info }
     lobby.postMessage({ type: 'hello', version, info: greeting } satisfies LobbyMessage)
     await world.settle()
     lobby.close()
     own.close()
-    return told
+    return told[0]
   }
 
   it('is refused if its build is another one', async () => {
     const world = new World()
     const db = await world.open()
-    expect(await told(world, {})).toEqual(['welcome'])
-    expect(await told(world, { version: TABS_VERSION + 1 })).toEqual(['ended closed/other_version'])
-    expect(await told(world, { version: undefined as never })).toEqual(['welcome'])
+    expect(await answer(world, {})).toBe('welcome')
+    for (const version of [TABS_VERSION - 1, TABS_VERSION + 1])
+      expect(await answer(world, {}, version)).toBe('closed/other_version')
     await db.close()
   })
 
@@ -103,10 +106,14 @@ describe('a tab that greets the leader', () => {
     const sync = { url: 'https://db.example.com', token: 'secret', user: 'ada', start: false }
     const db = await world.open({ sync })
     const wish = { url: 'https://elsewhere.example.com', at: 5 }
-    expect(await told(world, { user: 'ben', wish })).toEqual(['ended unauthorized/other_user'])
+    expect(await answer(world, { user: 'ben', wish })).toBe('unauthorized/other_user')
     expect(world.engine.calls).toEqual([])
-    expect(await told(world, { user: 'ada' })).toEqual(['welcome'])
-    expect(await told(world, { wish })).toEqual(['welcome'])
+    await expect(world.open({ sync: { ...sync, user: 'ben' } })).rejects.toMatchObject({
+      kind: 'unauthorized',
+      code: 'other_user'
+    })
+    expect(await answer(world, { user: 'ada' })).toBe('welcome')
+    expect(await answer(world, { wish })).toBe('welcome')
     expect(world.engine.calls).toEqual([`start ${wish.url}`])
     await db.close()
   })

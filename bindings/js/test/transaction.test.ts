@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest'
-import { KalamError, TRANSACTION_RUNS_MAX } from '../src/index.js'
+import { describe, expect, it, vi } from 'vitest'
+import { Client } from '../src/client/client.js'
+import { defineSchema, KalamError, t, TRANSACTION_RUNS_MAX } from '../src/index.js'
 import { World } from './support/world.js'
 
 const insert = 'INSERT INTO app.kv (k, v) VALUES ($1, $2)'
+const kv = defineSchema('app', { kv: { k: t.text().primaryKey(), v: t.int() } })
 
 describe('a transaction', () => {
   it('sees its own writes, and all take effect together', async () => {
@@ -82,13 +84,64 @@ describe('a transaction', () => {
     await expect(run).rejects.toBe(mine)
   })
 
+  it('whose commit cannot be sent is given up', async () => {
+    const world = new World()
+    const db = await world.open()
+    await db.query(insert, ['a', 1])
+    const idle = world.engine.sessions
+    const full = new KalamError('retry', 'too_many_calls', 'too many calls wait')
+    const commit = vi.spyOn(Client.prototype, 'commit').mockRejectedValue(full)
+    const run = db.transaction((tx) => tx.query(insert, ['b', 1]))
+    await expect(run).rejects.toMatchObject({ cause: full })
+    commit.mockRestore()
+    await world.settle()
+    expect(world.engine.sessions).toBe(idle)
+    expect((await db.query('SELECT k, v')).length).toBe(1)
+    await db.close()
+  })
+
+  it('of which a bulk insert took effect in part takes nothing more, and is not committed', async () => {
+    const world = new World()
+    const db = await world.open({ schema: kv })
+    await db.query(insert, ['taken', 1])
+    const rows = (count: number) => [
+      ...Array.from({ length: count }, (_, at) => ({ k: `k${at}`, v: at })),
+      { k: 'taken', v: 0 }
+    ]
+    const spoiled = {
+      kind: 'conflict',
+      code: 'transaction_spoiled',
+      cause: expect.objectContaining({ code: 'duplicate_key' }) as unknown
+    }
+    let runs = 0
+    const run = db.transaction(async (tx) => {
+      runs++
+      await expect(tx.tables.kv.insert(rows(200))).rejects.toMatchObject({ code: 'duplicate_key' })
+      await expect(tx.query(insert, ['b', 1])).rejects.toMatchObject(spoiled)
+    })
+    await expect(run).rejects.toMatchObject(spoiled)
+    expect(runs).toBe(1)
+    expect((await db.query('SELECT k, v')).length).toBe(1)
+    // What is refused whole leaves the transaction as it was.
+    await db.transaction(async (tx) => {
+      await expect(tx.tables.kv.insert(rows(3))).rejects.toMatchObject({ code: 'duplicate_key' })
+      await tx.query(insert, ['b', 1])
+    })
+    expect((await db.query('SELECT k, v')).length).toBe(2)
+    expect(world.engine.sessions).toBe(1)
+    await db.close()
+  })
+
   it('waits for statements that were not awaited', async () => {
-    const db = await new World().open()
+    const db = await new World().open({ schema: kv })
     await db.transaction((tx) => {
       void tx.query(insert, ['a', 1]).then()
       void tx.query(insert, ['b', 1]).then()
     })
     expect((await db.query('SELECT k, v')).length).toBe(2)
+    const rows = Array.from({ length: 300 }, (_, at) => ({ k: `k${at}`, v: at }))
+    await db.transaction((tx) => void tx.tables.kv.insert(rows))
+    expect((await db.query('SELECT k, v')).length).toBe(302)
     await db.close()
   })
 

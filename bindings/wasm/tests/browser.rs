@@ -38,7 +38,8 @@ async fn open(name: Option<&str>) -> Engine {
 }
 
 fn run(session: &Session, sql: &str, params: &[u8]) -> Vec<u8> {
-    let answer = session.execute(sql.into(), params, None, None, None).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let answer =
+        session.execute(sql.into(), params, None, None, None).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     answer.dyn_into::<Uint8Array>().expect("bytes, at once").to_vec()
 }
 

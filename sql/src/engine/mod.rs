@@ -17,6 +17,7 @@ mod literals;
 mod order;
 mod origin;
 mod plans;
+mod rewrite;
 mod scan;
 mod sequential;
 mod system;

@@ -172,7 +172,7 @@ export class Client {
   abandon(session: number): void {
     if (this.#ended !== undefined || this.#closing !== undefined) return
     // An engine that is gone has no open transactions.
-    this.#call({ survives: false, make: (id) => ({ op: 'abandon', id, session }) }).answer.catch(() => {})
+    this.#call({ survives: false, frees: true, make: (id) => ({ op: 'abandon', id, session }) }).answer.catch(() => {})
   }
 
   /** The rows of a query as an Arrow IPC stream. */
@@ -311,6 +311,7 @@ export class Client {
     return {
       tab: this.tab,
       prefix: this.#prefix,
+      ...(this.#options.open.user === undefined ? {} : { user: this.#options.open.user }),
       tokens: this.#options.token !== undefined,
       ...(this.#wish === undefined ? {} : { wish: this.#wish })
     }

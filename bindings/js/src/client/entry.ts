@@ -24,6 +24,8 @@ export interface CallPlan {
   readonly bytes?: number
   /** It only waits for something and runs nothing, so that no crash is its doing. */
   readonly waits?: boolean
+  /** It gives something back: there are never too many of these. */
+  readonly frees?: boolean
   /** Its answer is something else than packed results. */
   readonly opaque?: boolean
 }

@@ -64,7 +64,7 @@ export class Journal {
    * @throws KalamError `retry`/`too_many_calls` beyond {@link ENTRIES_MAX}
    */
   add(plan: CallPlan): Entry {
-    if (this.#entries.size >= ENTRIES_MAX) {
+    if (this.#entries.size >= ENTRIES_MAX && plan.frees !== true) {
       throw new Failure(
         'retry',
         'too_many_calls',

@@ -31,6 +31,7 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
   readonly #ends = new Set<(reason: unknown) => void>()
   #closed: { readonly reason: unknown } | undefined
   #ready: Promise<void> | undefined
+  #isReady = false
 
   /** @internal */
   constructor(source: LiveSource<R>, signal?: AbortSignal) {
@@ -63,12 +64,12 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
 
   /**
    * Calls `listener` with all rows and then with each change. Gives what ends that. If the query cannot run, or not any more,
-   * `failed` is told. Without it, and if nobody asked for {@link LiveQuery.ready}, the error is reported as uncaught; kind
+   * `failed` is told. Without it, and if {@link LiveQuery.ready} does not tell it, the error is reported as uncaught; kind
    * `closed` is not, which the database tells itself.
    */
   onChange(listener: (event: LiveEvent<R>) => void, failed?: (error: KalamError) => void): () => void {
     const told = (error: KalamError): void => {
-      if (this.#ready === undefined && error.kind !== 'closed')
+      if ((this.#ready === undefined || this.#isReady) && error.kind !== 'closed')
         guarded(() => {
           throw error
         })
@@ -84,7 +85,11 @@ export class LiveQuery<R> implements AsyncIterable<LiveEvent<R>> {
   get ready(): Promise<void> {
     return (this.#ready ??= new Promise((resolve, reject) => {
       this.#ends.add(reject)
-      this.#listen({ event: () => resolve(), failed: reject })
+      const event = (): void => {
+        this.#isReady = true
+        resolve()
+      }
+      this.#listen({ event, failed: reject })
     }))
   }
 

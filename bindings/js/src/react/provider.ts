@@ -29,7 +29,7 @@ export type KalamProviderProps = {
     }
   | {
       /** Read when the provider is mounted; the database is closed when it is unmounted. */
-      readonly options: DatabaseOptions<any, Timestamps>
+      readonly options: Omit<DatabaseOptions<any, Timestamps>, 'signal'>
       /** Rendered until the database is open, and on a server. */
       readonly fallback?: ReactNode
     }

@@ -99,8 +99,8 @@ function compare(table: TableSpec, described: Decoded | undefined): string[] {
 }
 
 /**
- * Adds a column. A device may change a table until it meets the server; after that the table changes there, which the error
- * says that is given.
+ * Adds a column, or gives the error that says why it cannot be. A device may change a table until it meets the server; after
+ * that the table is changed there.
  */
 async function addColumn(client: Client, table: TableSpec, name: string): Promise<KalamError | undefined> {
   const spec = table.columns.get(name) as ColumnSpec

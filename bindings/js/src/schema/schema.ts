@@ -99,7 +99,9 @@ const NAME_CHARACTERS_MAX = 63
 
 /**
  * Declares tables. `open({ schema })` creates what is not there, adds new columns to tables that no server has, and types
- * `db.tables`.
+ * `db.tables`. It does not open with a table that has another primary key, another type of a column, or NULL where the schema says
+ * NOT NULL. It does not compare DEFAULT and CHECK, columns that the schema does not have, and NOT NULL where the schema allows
+ * NULL: the table then refuses a row that `insert` takes by its type.
  *
  * ```ts
  * import { defineSchema, open, sql, t } from 'kalamdb'

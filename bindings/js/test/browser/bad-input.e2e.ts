@@ -49,7 +49,12 @@ describe('names of databases', () => {
         { name: 'x', sync: { url: 'db.example.com', token: 'x' } },
         { name: 'x', sync: { url: '/', token: 'x' } },
         { name: 'x', sync: { token: 'x' } },
-        { name: 'x', sync: { url: 'http://x', token: '' } }
+        { name: 'x', sync: { url: 'http://x', token: '' } },
+        { name: 'x', sync: { url: 'http://x', token: 'x', user: 42 } },
+        { name: 'x', sync: { url: 'http://x', token: 'x', start: 'no' } },
+        { name: 'x', stroage: 'memory' },
+        { name: 'x', storage: { durabilty: 'relaxed' } },
+        { name: 'x', sync: { url: 'http://x', token: 'x', tokn: 'x' } }
       ]
       const codes: string[] = []
       for (const option of options) {
@@ -71,7 +76,9 @@ describe('names of databases', () => {
       'invalid/bad_options',
       'invalid/bad_options',
       ...Array<string>(4).fill('invalid/bad_url'),
-      'invalid/no_token'
+      'invalid/no_token',
+      ...Array<string>(2).fill('invalid/bad_options'),
+      ...Array<string>(3).fill('invalid/unknown_option')
     ])
   })
 })

@@ -76,6 +76,8 @@ export function thrown(kind: string, code: string, message: string, more: object
   return Object.assign(new Error(message), { name: 'KalamError', kind, code, ...more })
 }
 
+const tableGone = (): Error => thrown('invalid', 'unknown_table', 'table `app.kv` does not exist')
+
 export class FakeEngine implements Engine {
   readonly commits: Commit[]
   readonly rows: Map<string, number>
@@ -314,6 +316,7 @@ class FakeSession implements Session {
   }
 
   #statement(text: string, values: readonly unknown[], request: string | undefined): Uint8Array {
+    if (this.#engine.isTableGone) throw tableGone()
     const rows = this.#open?.rows ?? this.#engine.rows
     if (text.startsWith('SELECT')) return select(text, values, rows)
     const before = this.#open === undefined ? this.#engine.committed(request) : undefined
@@ -389,7 +392,7 @@ class FakeLive implements Live {
   }
 
   changes(): Uint8Array | undefined {
-    if (this.#engine.isTableGone) throw thrown('invalid', 'unknown_table', 'table `app.kv` does not exist')
+    if (this.#engine.isTableGone) throw tableGone()
     const before = this.#last
     const after = this.#now()
     this.#last = after

@@ -30,6 +30,13 @@ export interface Judgement {
   readonly errors: string[]
 }
 
+/** What became of a life. */
+export interface Outcome {
+  readonly judgement: Judgement
+  /** Writes that were reported as persisted while it lasted: where hardly any are, nothing can be lost. */
+  readonly promised: number
+}
+
 export class Life {
   readonly #device: Device
   readonly #name: string
@@ -57,6 +64,11 @@ export class Life {
 
   async run(): Promise<void> {
     await this.#open()
+    // However it goes on, there is something to lose.
+    for (const tab of this.#tabs) {
+      await this.#step('write in', tab, () => this.#write(tab))
+      await this.#settle(tab)
+    }
     for (let step = 0; step < STEPS; step++) {
       const awake = this.#tabs.filter((tab) => !tab.isGone && !this.#frozen.has(tab))
       const tab = awake[this.#random(Math.max(1, awake.length))]
@@ -76,9 +88,9 @@ export class Life {
   }
 
   /** Waits for what is under way, and compares. */
-  async judge(): Promise<Judgement> {
-    for (const tab of this.#tabs)
-      await this.#step('settle', tab, () => tab.run(async ({ kept }) => void (await Promise.allSettled(kept.writes))))
+  async judge(): Promise<Outcome> {
+    for (const tab of this.#tabs) await this.#settle(tab)
+    const promised = this.#promised.size
     // Whatever happened to it, each tab that is left can write.
     for (const tab of this.#tabs) {
       const key = `w${this.#writes++}`
@@ -89,13 +101,14 @@ export class Life {
     const all = await Promise.all(this.#tabs.map((tab) => tab.query<Row>('SELECT k, times FROM app.kv ORDER BY k')))
     const [rows = [], ...others] = all
     const found = new Map(rows.map(({ k, times }) => [k, times]))
-    return {
+    const judgement = {
       lost: [...this.#promised].filter((key) => !found.has(key)),
       doubled: rows.filter(({ times }) => times !== 1).map(({ k, times }) => `${k}: ${times}`),
       unknown: rows.filter(({ k }) => !this.#tried.has(k)).map(({ k }) => k),
       unequal: others.flatMap((other, at) => (JSON.stringify(other) === JSON.stringify(rows) ? [] : [`tab ${at + 1}`])),
       errors: this.#errors
     }
+    return { judgement, promised }
   }
 
   async end(): Promise<void> {
@@ -153,6 +166,11 @@ export class Life {
       },
       { keys, isTransaction }
     )
+  }
+
+  /** Waits until what a tab has written is persisted, or is not. */
+  async #settle(tab: Tab): Promise<void> {
+    await this.#step('settle', tab, () => tab.run(async ({ kept }) => void (await Promise.allSettled(kept.writes))))
   }
 
   async #reload(tab: Tab): Promise<void> {
