@@ -179,6 +179,35 @@ fn a_gap_and_another_content_under_a_known_number_are_conflicts() {
 }
 
 #[test]
+fn a_new_identity_numbers_anew_and_takes_no_older_refusal_for_its_own() {
+    let (pair, notes) = pair();
+    let mut peer = pair.peer().expect("a device");
+    pair.learn(&peer).expect("the table");
+    let write = |id: i32| peer.write(at(1), |tx| tx.insert(notes, row(id, "x")).map(drop)).expect("an insert");
+    write(1);
+    write(2);
+    let mut other = pair.peer().expect("a device");
+    pair.learn(&other).expect("the table");
+    other.write(at(1), |tx| tx.insert(notes, row(2, "first")).map(drop)).expect("an insert");
+    pair.upload(&mut other, at(2)).expect("it is taken");
+    pair.upload(&mut peer, at(3)).expect("one is refused");
+    pair.download(&mut peer).expect("the answers");
+    let write = |id: i32| peer.write(at(4), |tx| tx.insert(notes, row(id, "x")).map(drop)).expect("an insert");
+    write(3);
+    write(4);
+    let refused = |peer: &Peer| -> Vec<(u64, u64)> {
+        let list = peer.device.rejected().expect("a list");
+        list.iter().map(|write| (write.number, write.mutation.id.0)).collect()
+    };
+    assert_eq!((refused(&peer), peer.device.first_pending()), (vec![(1, 2)], Ok(Some(MutationId(3)))));
+    // The server may have decided the third, and has not seen the fourth.
+    peer.device.fork(MutationId(3), &[]).expect("a new identity");
+    assert_eq!((refused(&peer), peer.device.first_pending()), (vec![(1, 0), (2, 0)], Ok(Some(MutationId(1)))));
+    assert_eq!(peer.device.rejected().expect("a list")[1].error.code(), "fate_unknown");
+    assert_eq!(peer.device.status().expect("a status").last_mutation, MutationId(1));
+}
+
+#[test]
 fn small_patches_of_many_large_rows_are_refused_and_not_tried_for_ever() {
     let (pair, notes) = pair();
     let mut forger = Forger::new(&pair);

@@ -7,13 +7,11 @@ use serde_json::{Value as Json, json};
 use support::TestServer;
 use support::http::{exchange, get, request, rows, sql};
 
-/// The token that `/kalamdb.json` gives for this query.
-async fn token(address: &str, query: &str) -> String {
+/// What `/kalamdb.json` answers to this query.
+async fn sign_in(address: &str, query: &str) -> Json {
     let (status, body) = get(address, &format!("/kalamdb.json{query}")).await;
     assert_eq!(status, 200, "{body}");
-    let answer: Json = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(answer["url"], "/");
-    answer["token"].as_str().expect("a token").to_owned()
+    serde_json::from_str(&body).expect("JSON")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,13 +19,26 @@ async fn the_page_is_signed_in_and_is_nobody_else() {
     let server = TestServer::start_dev().await;
     let address = server.running.address().to_string();
     for (query, user) in [("", "dev"), ("?user=ada", "ada")] {
-        let token = token(&address, query).await;
-        assert_eq!(rows(&address, &token, "SELECT CURRENT_USER()").await, json!([[user]]));
-        let (status, answer) = sql(&address, &token, "CREATE NAMESPACE app").await;
+        let answer = sign_in(&address, query).await;
+        assert_eq!((&answer["url"], &answer["user"]), (&json!("/"), &json!(user)));
+        let token = answer["token"].as_str().expect("a token");
+        assert_eq!(rows(&address, token, "SELECT CURRENT_USER()").await, json!([[user]]));
+        let (status, answer) = sql(&address, token, "CREATE NAMESPACE app").await;
         assert_eq!(status, 403, "who opens the demo is no administrator: {answer}");
     }
     let (status, body) = get(&address, "/kalamdb.json?user=").await;
     assert_eq!(status, 400, "{body}");
+    server.running.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_told_which_server_it_is() {
+    let server = TestServer::start_dev().await;
+    let address = server.running.address().to_string();
+    let id = server.running.node().server.id().to_string();
+    for query in ["", "?user=ada"] {
+        assert_eq!(sign_in(&address, query).await["server"], id.as_str(), "{query}");
+    }
     server.running.stop().await.expect("it stops");
 }
 

@@ -405,6 +405,13 @@ fn exception(error: &DomException) -> Error {
             "the database was made by a newer version of KalamDB: reload the page to get that",
         ),
         "InvalidStateError" | "AbortError" => storage_gone(),
+        // What browsers say of a disk that fails.
+        "UnknownError" => Error::corrupt(
+            "storage_failed",
+            format!(
+                "the browser's storage failed ({message}): load the page anew, and if it fails again, delete the database and sync"
+            ),
+        ),
         _ => Error::internal("indexeddb", format!("IndexedDB failed with {name}: {message}")),
     }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import type { Site } from './site'
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
@@ -33,9 +33,9 @@ export class App {
   readonly page: Page
   readonly context: BrowserContext
   readonly complaints: string[] = []
-  readonly #site: Site
+  readonly #site: Pick<Site, 'url'>
 
-  private constructor(page: Page, site: Site) {
+  private constructor(page: Page, site: Pick<Site, 'url'>) {
     this.page = page
     this.context = page.context()
     this.#site = site
@@ -43,11 +43,11 @@ export class App {
     page.on('pageerror', (error) => this.complaints.push(error.message))
     page.on('console', (message) => {
       // Without a server there is no kalamdb.json, which the browser tells, too.
-      if (message.type() === 'error' && !message.location().url.endsWith('/kalamdb.json')) this.complaints.push(message.text())
+      if (message.type() === 'error' && !/\/kalamdb\.json(\?|$)/.test(message.location().url)) this.complaints.push(message.text())
     })
   }
 
-  static async open(browser: Browser, site: Site, look: Look = LOOKS[0] as Look): Promise<App> {
+  static async open(browser: Browser, site: Pick<Site, 'url'>, look: Look = LOOKS[0] as Look): Promise<App> {
     const context = await browser.newContext({ viewport: { width: look.width, height: look.height }, colorScheme: look.scheme, reducedMotion: 'reduce', acceptDownloads: true })
     const app = new App(await context.newPage(), site)
     await app.page.goto(site.url)
@@ -55,7 +55,7 @@ export class App {
   }
 
   /** As {@link App.open}, past the form that asks for a server. */
-  static async alone(browser: Browser, site: Site, look?: Look): Promise<App> {
+  static async alone(browser: Browser, site: Pick<Site, 'url'>, look?: Look): Promise<App> {
     const app = await App.open(browser, site, look)
     await app.page.getByRole('button', { name: 'Work without a server' }).click()
     await app.page.getByRole('heading', { name: 'Notes', level: 1 }).waitFor()
@@ -63,7 +63,7 @@ export class App {
   }
 
   /** As {@link App.open}, with all that the server has. */
-  static async synced(browser: Browser, site: Site, look?: Look): Promise<App> {
+  static async synced(browser: Browser, site: Pick<Site, 'url'>, look?: Look): Promise<App> {
     const app = await App.open(browser, site, look)
     await app.inSync()
     return app
@@ -71,6 +71,36 @@ export class App {
 
   async inSync(): Promise<void> {
     await this.page.locator('.top .pill-text', { hasText: 'In sync' }).waitFor()
+  }
+
+  /** Waits until the page says that so many writes wait for the server. */
+  async toSend(writes: number): Promise<void> {
+    await this.page.locator('.top .pill-count', { hasText: new RegExp(`^${writes} to send$`) }).waitFor()
+  }
+
+  /** Writes a task, and gives its line in the list. */
+  async addTask(title: string): Promise<Locator> {
+    await this.page.getByLabel('New task').fill(title)
+    await this.page.keyboard.press('Enter')
+    const row = this.page.locator('.note-row', { hasText: title })
+    await row.waitFor()
+    return row
+  }
+
+  /** A part of the page by its heading. */
+  panel(title: string): Locator {
+    return this.page.getByRole('region', { name: title, exact: true })
+  }
+
+  /** What a panel of the inspector says of this. */
+  async fact(title: string, name: string): Promise<string> {
+    const of = this.page.locator('dt').filter({ hasText: new RegExp(`^${name}$`) })
+    return this.panel(title).locator('.facts > div', { has: of }).locator('dd').innerText()
+  }
+
+  /** The names of IndexedDB's databases. */
+  stored(): Promise<string[]> {
+    return this.page.evaluate(async () => (await indexedDB.databases()).flatMap(({ name }) => name ?? []).sort())
   }
 
   async visit(name: PageName): Promise<void> {

@@ -10,6 +10,8 @@ import { launch } from './chromium.js'
 
 /** How long what a command waits for may take. */
 const DEADLINE_MILLIS = 120_000
+/** How long the page may take to say how much waits for the server. */
+const WAITING_MILLIS = 10_000
 
 const browser = await launch().catch((error) => {
   console.error(error.message)
@@ -25,8 +27,10 @@ page.on('console', (message) => void (message.type() === 'error' && complaints.p
 
 /** What the page says about its server. */
 const state = () => page.locator('.top .pill-text')
+/** As a filter of texts takes it: all of the text and not a part. @param {string} text */
+const exactly = (text) => new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
 /** @param {string} text */
-const says = (text) => state().filter({ hasText: text }).waitFor()
+const says = (text) => state().filter({ hasText: exactly(text) }).waitFor()
 /** @param {string} title */
 const note = (title) => page.locator('.note-row', { has: page.getByText(title, { exact: true }) })
 /** @param {string} name of a page */
@@ -62,11 +66,12 @@ const commands = {
   async shows(title) {
     await note(title).waitFor()
   },
-  /** Waits until so many writes wait for the server, in the words of the page: `5 to send`. */
+  /** Waits for a while until so many writes wait for the server, in the words of the page: `5 to send`. Gives what it says then. */
   async waiting(words) {
     const counts = page.locator('.top .pill-count')
-    const said = await counts.filter({ hasText: words }).waitFor({ timeout: 10_000 }).then(() => words, () => counts.allTextContents())
-    return said.toString()
+    // Whoever asked compares what the page says instead.
+    await counts.filter({ hasText: exactly(words) }).waitFor({ timeout: WAITING_MILLIS }).catch(() => {})
+    return (await counts.allTextContents()).join(', ')
   },
   /** The rows of a query in the console, which is left again. */
   async query(sql) {

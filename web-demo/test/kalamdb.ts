@@ -21,29 +21,57 @@ CREATE USER TABLE app.flights (
   carrier TEXT, flight INT, tailnum TEXT, origin TEXT NOT NULL, dest TEXT NOT NULL, air_time INT, distance INT, hour INT, minute INT,
   time_hour TIMESTAMP, complaints COUNTER, PRIMARY KEY (time_hour, flight, carrier))`
 
-/** A server with the flights in it. */
+/** Runs a command of the binary on a server's data, and gives what it says. */
+type Run = (...of: string[]) => string
+
+/** A server, and {@link USER} to sign in there. */
 export class Kalamdb {
   readonly folder: string
   readonly token: string
   readonly port: number
+  /** The server's id. */
+  readonly server: string
+  readonly user = USER
   readonly #process: ChildProcess
 
-  private constructor(folder: string, token: string, port: number, process: ChildProcess) {
+  private constructor(folder: string, token: string, port: number, server: string, process: ChildProcess) {
     this.folder = folder
     this.token = token
     this.port = port
+    this.server = server
     this.#process = process
   }
 
-  static async start(binary: string): Promise<Kalamdb> {
+  /** One with the flights in it. */
+  static start(binary: string): Promise<Kalamdb> {
+    return Kalamdb.#start(binary, (run) => {
+      run('sql', '--as', 'admin', '--admin', '-c', SCHEMA)
+      run('import', 'app.flights', fileURLToPath(new URL('../../tests/data/flights-2013.parquet', import.meta.url)), '--user-column', 'carrier')
+    })
+  }
+
+  /** One with nothing in it. */
+  static empty(binary: string): Promise<Kalamdb> {
+    return Kalamdb.#start(binary, () => {})
+  }
+
+  static async #start(binary: string, fill: (run: Run) => void): Promise<Kalamdb> {
     const folder = mkdtempSync(join(tmpdir(), 'kalamdb-web-demo-'))
-    const run = (...of: string[]): string => execFileSync(binary, [...of, '--data-dir', folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-    run('sql', '--as', 'admin', '--admin', '-c', SCHEMA)
-    run('import', 'app.flights', fileURLToPath(new URL('../../tests/data/flights-2013.parquet', import.meta.url)), '--user-column', 'carrier')
+    const run: Run = (...of) => execFileSync(binary, [...of, '--data-dir', folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    fill(run)
     const token = run('token', 'mint', '--user', USER, '--declare').trim()
-    const server = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder], { stdio: ['ignore', 'pipe', 'ignore'] })
-    const port = await announced(server)
-    return new Kalamdb(folder, token, port, server)
+    const process = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const port = await announced(process)
+    const { server } = (await (await fetch(`http://127.0.0.1:${port}/kalamdb.json`)).json()) as { server: string }
+    return new Kalamdb(folder, token, port, server, process)
+  }
+
+  /** The rows that the server gives the user. */
+  async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/v1/sql`, { method: 'POST', headers: { authorization: `Bearer ${this.token}` }, body: JSON.stringify({ sql }) })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${sql}: ${text}`)
+    return (JSON.parse(text) as { results: { rows: unknown[][] }[] }).results[0]?.rows ?? []
   }
 
   async stop(): Promise<void> {

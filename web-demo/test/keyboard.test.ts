@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { FUNCTIONS } from '../src/console/words'
 import { App } from './app'
 import { launch } from './chromium.js'
 import { serve, type Site } from './site'
@@ -123,6 +124,22 @@ it('completes, runs and corrects SQL without a mouse', async () => {
   // Tab is no trap where no completions are open.
   await page.keyboard.press('Tab')
   expect((await focused(page)).trim()).toBe('Run')
+  await app.close()
+})
+
+it('offers only functions that there are', async () => {
+  const app = await App.alone(browser, site)
+  const { page } = app
+  await app.visit('console')
+  const isUnknown = async (name: string): Promise<boolean> => {
+    await page.getByLabel('SQL', { exact: true }).fill(`SELECT ${name}()`)
+    await page.getByRole('button', { name: 'Run' }).click()
+    const outcome = page.locator('.outcome-line.problem, .outcome')
+    return /invalid function/i.test(await outcome.innerText())
+  }
+  const unknown: string[] = []
+  for (const name of [...FUNCTIONS, 'md5']) if (await isUnknown(name)) unknown.push(name)
+  expect(unknown, 'hashes are on servers only').toEqual(['md5'])
   await app.close()
 })
 

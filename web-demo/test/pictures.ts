@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { App, type Look } from './app'
 import { launch } from './chromium.js'
-import { binary, Kalamdb, USER } from './kalamdb'
+import { binary, Kalamdb } from './kalamdb'
 import { NOTES, SAMPLES_SEED } from './notes'
 import { serve, type Site } from './site'
 
@@ -48,7 +48,7 @@ beforeAll(async () => {
   mkdirSync(IMAGES, { recursive: true })
   browser = await launch()
   kalamdb = await Kalamdb.start(binary())
-  site = await serve({ port: kalamdb.port, token: kalamdb.token, user: USER })
+  site = await serve(kalamdb)
   const first = await App.open(browser, site)
   await first.page.addInitScript(SAMPLES_SEED)
   await first.page.reload()
@@ -147,7 +147,7 @@ describe('pictures', () => {
     await page.locator('.note-row', { hasText: 'Renew the passport' }).first().getByRole('checkbox').click()
     await page.getByLabel('New task').fill('Water the tomatoes on Friday')
     await page.keyboard.press('Enter')
-    await page.locator('.top .pill-count', { hasText: '3 to send' }).waitFor()
+    await app.toSend(3)
     await page.getByRole('link', { name: 'Inspector' }).click()
     await page.getByRole('button', { name: 'Measure some reads' }).click()
     await page.getByText('read all notes').waitFor()

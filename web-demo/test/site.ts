@@ -15,22 +15,26 @@ export interface Behind {
   readonly port: number
   readonly token: string
   readonly user: string
+  readonly server: string
 }
 
 /** The built application at an address of its own, as `kalamdb serve --dev` gives it. */
 export interface Site {
   readonly url: string
   close(): Promise<void>
+  /** Puts another server behind it, as when a demo is started anew at the same address. */
+  turnTo(behind: Behind): void
 }
 
 /** Serves `dist`; with a server behind it passes `/v1` on and signs its user in. */
-export async function serve(behind?: Behind): Promise<Site> {
+export async function serve(first?: Behind): Promise<Site> {
+  let behind = first
   if (!existsSync(join(dist, 'index.html'))) throw new Error('dist is not there: run npm run build first')
   const server = createServer((asked, answer) => {
     const path = new URL(asked.url ?? '/', 'http://site').pathname
     if (behind !== undefined && path.startsWith('/v1/')) pass(asked, answer, behind)
     else if (behind !== undefined && path === '/kalamdb.json') {
-      answer.setHeader('content-type', 'application/json').end(JSON.stringify({ url: '/', token: behind.token, user: behind.user }))
+      answer.setHeader('content-type', 'application/json').end(JSON.stringify({ url: '/', server: behind.server, token: behind.token, user: behind.user }))
     } else file(path, answer)
   })
   // Sockets that speak WebSocket are no longer the server's to close.
@@ -47,6 +51,7 @@ export async function serve(behind?: Behind): Promise<Site> {
     })
     to.on('error', () => socket.destroy())
     socket.on('error', () => to.destroy())
+    socket.on('close', () => to.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -56,7 +61,11 @@ export async function serve(behind?: Behind): Promise<Site> {
         server.close(() => resolve())
         server.closeAllConnections()
         for (const socket of sockets) socket.destroy()
-      })
+      }),
+    turnTo: (next) => {
+      behind = next
+      for (const socket of sockets) socket.destroy()
+    }
   }
 }
 

@@ -1,9 +1,12 @@
+import { createElement } from 'react'
+import { renderToStaticMarkup } from 'react-dom/server'
 import { describe, expect, it } from 'vitest'
 import { cellText, toCsv, toJson } from '../src/console/cells'
 import { complete } from '../src/console/complete'
 import { lex, offsetOf } from '../src/console/lex'
 import { scaleOf } from '../src/flights/scale'
 import { filterLines, type NoteLine, topicsOf } from '../src/notes/lines'
+import { Message } from '../src/ui/Message'
 
 const catalog = [
   { name: 'app.notes', columns: [{ name: 'title', type: 'TEXT' }, { name: 'stars', type: 'INT' }] },
@@ -48,6 +51,15 @@ describe('files', () => {
     expect(cellText(5n)).toBe('5')
     expect(JSON.parse(toJson([{ n: 5n, b: new Uint8Array([1]), d: new Date(0), x: null }]))).toEqual([{ n: '5', b: '\\x01', d: '1970-01-01T00:00:00.000Z', x: null }])
   })
+})
+
+describe('messages', () => {
+  const shown = (text: string): string => renderToStaticMarkup(createElement(Message, { text }))
+  it('are sentences with code in them', () => {
+    expect(shown('row (lamp) of table `demo.board` is gone')).toBe('Row (lamp) of table <code>demo.board</code> is gone')
+    expect(shown('`a` and `b`')).toBe('<code>a</code> and <code>b</code>')
+  })
+  it('keep a backtick that stands alone', () => expect(shown('there is a ` here')).toBe('There is a ` here'))
 })
 
 describe('scales', () => {

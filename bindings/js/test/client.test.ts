@@ -108,15 +108,15 @@ describe('statements', () => {
     const waiting: (() => void)[] = []
     world.query = { ...world.query, run: (request) => new Promise((resolve) => waiting.push(() => resolve(request))) }
     const db = await world.open()
-    const slow = Array.from({ length: 40 }, (_, at) => db.query(`SLOW ${at}`).then())
+    const slow = Array.from({ length: 1_100 }, (_, at) => db.query(`SLOW ${at}`).then())
     await world.settle()
-    expect(waiting.length).toBe(16)
-    expect(world.engine.sessions).toBe(16)
+    expect(waiting.length).toBe(1_024)
+    expect(world.engine.sessions).toBe(1_024)
     while (waiting.length > 0) {
       waiting.shift()?.()
       await world.settle()
     }
-    expect((await Promise.all(slow)).length).toBe(40)
+    expect((await Promise.all(slow)).length).toBe(1_100)
     await db.close()
   })
 

@@ -149,10 +149,9 @@ impl Sync {
         });
         let message = Closure::new({
             let this = self.clone();
-            move |event: MessageEvent| {
-                if let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() {
-                    this.feed(Input::Message(Uint8Array::new(&buffer).to_vec()));
-                }
+            move |event: MessageEvent| match event.data().dyn_into::<ArrayBuffer>() {
+                Ok(buffer) => this.feed(Input::Message(Uint8Array::new(&buffer).to_vec())),
+                Err(_) => this.feed(Input::Lost("what answers there sends text: it is no KalamDB server".to_owned())),
             }
         });
         let closed = Closure::new({

@@ -37,8 +37,9 @@ pub(super) struct Wanted {
     user: Option<String>,
 }
 
-/// Where the page finds the server and its token. A page of another origin cannot read it; one that claims another
-/// name for this address does not get it.
+/// Where the page finds the server and its token, and which server it is: its rows belong to that one, and another may
+/// come to the same address. A page of another origin cannot read it; one that claims another name for this address does
+/// not get it.
 pub(super) async fn sign_in(
     State(node): State<Arc<Node>>,
     headers: HeaderMap,
@@ -56,7 +57,8 @@ pub(super) async fn sign_in(
     let exp = expiry(now(), DEV_TOKEN_S);
     let claims = Claims { sub: user.as_str().to_owned(), exp, kalamdb_admin: false, kalamdb_declare: true };
     let token = node.authority.mint(&claims)?;
-    let answer = json!({ "url": "/", "token": token, "user": user.as_str() });
+    let server = node.server.id().to_string();
+    let answer = json!({ "url": "/", "server": server, "token": token, "user": user.as_str() });
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 

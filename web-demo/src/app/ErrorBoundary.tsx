@@ -1,4 +1,5 @@
 import { Component, type ReactNode } from 'react'
+import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
 
 interface State {
@@ -19,7 +20,7 @@ export class ErrorBoundary extends Component<{ readonly children: ReactNode }, S
       <div className="door">
         <h1>This page has failed</h1>
         <p className="problem" role="alert">
-          {textOf(this.state.error)}
+          <Message text={textOf(this.state.error)} />
         </p>
         <button type="button" className="button button-main" onClick={() => this.setState({ error: undefined })}>
           Show it again

@@ -35,6 +35,8 @@ export function CompletionList({ id, items, chosen, line, column, top, left, onA
           id={`${id}-${at}`}
           role="option"
           aria-selected={at === chosen}
+          // The list scrolls, and the keyboard comes to what is in it by way of the text area.
+          tabIndex={-1}
           // The text area would lose the focus on a click.
           onMouseDown={(event) => event.preventDefault()}
           onClick={() => onAccept(item)}

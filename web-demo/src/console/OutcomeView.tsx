@@ -1,4 +1,5 @@
 import { counted, millis } from '../ui/format'
+import { Message } from '../ui/Message'
 import { Downloads } from './Downloads'
 import { ResultGrid } from './ResultGrid'
 import type { ConsoleRow, Outcome } from './useConsole'
@@ -18,7 +19,9 @@ export function OutcomeView({ outcome, onPlace }: { readonly outcome: Outcome; r
       const { mark, column, message } = outcome
       return (
         <div className="problem outcome-line" role="alert">
-          <p>{message}</p>
+          <p>
+            <Message text={message} />
+          </p>
           {mark !== undefined && (
             <button type="button" className="link" onClick={() => onPlace(mark.at)}>
               Go to line {mark.line}, column {column}

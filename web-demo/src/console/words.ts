@@ -9,10 +9,11 @@ export const KEYWORDS: readonly string[] = (
   'BOOLEAN SMALLINT INT BIGINT REAL DOUBLE DECIMAL TEXT BYTES UUID JSON COUNTER FLUSH POLICY LOCATION FILTER NULLS FIRST LAST ROLLUP CUBE'
 ).split(' ')
 
+/** Those that the query module of browsers has; hashes and functions over arrays are only on servers. */
 export const FUNCTIONS: readonly string[] = (
   'count sum avg min max abs round floor ceil coalesce nullif length lower upper trim substr replace concat strpos split_part date_trunc ' +
   'date_part extract to_char now uuid_v7 ulid current_user row_number rank dense_rank lag lead first_value last_value median stddev ' +
-  'approx_distinct string_agg array_agg regexp_like regexp_replace md5 sha256 encode decode random'
+  'approx_distinct string_agg array_agg regexp_like regexp_replace encode decode random'
 ).split(' ')
 
 const SYSTEM: Readonly<Record<string, string>> = {

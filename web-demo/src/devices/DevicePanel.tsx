@@ -9,6 +9,7 @@ import { RefusedWrites } from '../ui/RefusedWrites'
 import { Switch } from '../ui/Switch'
 import { SyncPill } from '../ui/SyncPill'
 import { syncText } from '../ui/syncText'
+import { Message } from '../ui/Message'
 import { complain, textOf } from '../ui/toasts'
 import { BoardItem } from './BoardItem'
 
@@ -45,7 +46,7 @@ export function DevicePanel({ name, other, onRows }: DevicePanelProps) {
       </div>
       {live === 'error' && (
         <p className="problem" role="alert">
-          {textOf(error)}
+          <Message text={textOf(error)} />
         </p>
       )}
       <ul className="board">

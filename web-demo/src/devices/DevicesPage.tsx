@@ -1,8 +1,10 @@
+import type { KalamError } from 'kalamdb'
 import { KalamProvider } from 'kalamdb/react'
 import { useEffect, useState } from 'react'
 import type { BoardRow, Demo } from '../database/schema'
-import type { Account } from '../session/account'
+import { type Account, databaseName } from '../session/account'
 import { deviceOf } from '../session/session'
+import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
 import { DevicePanel } from './DevicePanel'
 import { Example } from './Example'
@@ -26,7 +28,7 @@ export default function DevicesPage({ account }: { readonly account: Account }) 
           <pre tabIndex={0}>kalamdb serve --dev</pre>
         </div>
       ) : (
-        <Both account={account} />
+        <Both key={databaseName(account)} account={account} />
       )}
     </div>
   )
@@ -34,19 +36,50 @@ export default function DevicesPage({ account }: { readonly account: Account }) 
 
 function Both({ account }: { readonly account: Account }) {
   const [opened, setOpened] = useState<Opened>({ state: 'opening' })
+  const [tries, setTries] = useState(1)
   useEffect(() => {
     let isCurrent = true
-    Promise.all([deviceOf(account, 'a'), deviceOf(account, 'b')]).then(
-      ([a, b]) => isCurrent && setOpened({ state: 'open', a, b }),
-      (error: unknown) => isCurrent && setOpened({ state: 'failed', error })
-    )
+    let stops: readonly (() => void)[] = []
+    const fail = (error: unknown): void => {
+      if (isCurrent) setOpened({ state: 'failed', error })
+    }
+    setOpened({ state: 'opening' })
+    Promise.all([deviceOf(account, 'a'), deviceOf(account, 'b')]).then(([a, b]) => {
+      if (!isCurrent) return
+      const ended = (error: KalamError): void => {
+        if (error.kind === 'closed') fail(error)
+      }
+      stops = [a.on('error', ended), b.on('error', ended)]
+      setOpened({ state: 'open', a, b })
+    }, fail)
     return () => {
       isCurrent = false
+      for (const stop of stops) stop()
     }
-  }, [account])
-  if (opened.state === 'opening') return <p className="quiet" role="status">Opening both …</p>
-  if (opened.state === 'failed') return <p className="problem" role="alert">{textOf(opened.error)}</p>
-  return <Panels a={opened.a} b={opened.b} />
+  }, [account, tries])
+  switch (opened.state) {
+    case 'opening':
+      return (
+        <p className="quiet" role="status">
+          Opening both …
+        </p>
+      )
+    case 'failed':
+      return (
+        <>
+          <p className="problem" role="alert">
+            <Message text={textOf(opened.error)} />
+          </p>
+          <div className="row">
+            <button type="button" className="button button-main" onClick={() => setTries(tries + 1)}>
+              Try again
+            </button>
+          </div>
+        </>
+      )
+    case 'open':
+      return <Panels a={opened.a} b={opened.b} />
+  }
 }
 
 function Panels({ a, b }: { readonly a: Demo; readonly b: Demo }) {

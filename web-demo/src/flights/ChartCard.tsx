@@ -2,6 +2,7 @@ import type { Fragment } from 'kalamdb'
 import type { ReactNode } from 'react'
 import { consoleAddress } from '../app/router'
 import { millis } from '../ui/format'
+import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
 import { type Bar, ColumnChart } from './ColumnChart'
 import { plainText } from './queries'
@@ -29,7 +30,7 @@ export function ChartCard({ title, heads, query, answer, bars, isRanked = false,
       </figcaption>
       {answer.status === 'error' ? (
         <p className="problem" role="alert">
-          {textOf(answer.error)}
+          <Message text={textOf(answer.error)} />
         </p>
       ) : (
         <div className={answer.status === 'loading' ? 'stale' : undefined}>

@@ -1,11 +1,14 @@
 import { count, millis } from '../ui/format'
-import { type Selection, totals, turnarounds } from './queries'
-import { useTimedQuery } from './useTimedQuery'
+import type { Pairs, Totals } from './queries'
+import type { TimedRows } from './useTimedQuery'
+
+interface FiguresProps {
+  readonly all: TimedRows<Totals>
+  readonly pairs: TimedRows<Pairs>
+}
 
 /** Figures of all selected flights. */
-export function Figures({ selection, version }: { readonly selection: Selection; readonly version: number }) {
-  const all = useTimedQuery('totals of the flights', totals(selection), version)
-  const pairs = useTimedQuery('self-join of the flights', turnarounds(selection), version)
+export function Figures({ all, pairs }: FiguresProps) {
   const total = all.rows[0]
   const minutes = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : `${value.toFixed(1)} min`)
   const cancelled = total === undefined ? 0 : total.flights - total.departed

@@ -4,7 +4,7 @@ import { ChartCard } from './ChartCard'
 import { Figures } from './Figures'
 import { LateFlights } from './LateFlights'
 import { barsOf, MONTHS, monthBars } from './labels'
-import { byGroup, byMonth, type Grouping, GROUPINGS, type Selection } from './queries'
+import { byGroup, byMonth, type Grouping, GROUPINGS, type Selection, totals, turnarounds } from './queries'
 import { useTimedQuery } from './useTimedQuery'
 
 const ORIGINS = ['', 'EWR', 'JFK', 'LGA'] as const
@@ -13,10 +13,13 @@ const ORIGINS = ['', 'EWR', 'JFK', 'LGA'] as const
 export function FlightsCharts({ version }: { readonly version: number }) {
   const [selection, setSelection] = useState<Selection>({ origin: '', month: 0 })
   const [grouping, setGrouping] = useState<Grouping>('hour')
+  // They run in this order. The self-join comes last: it may have to wait for its module.
+  const all = useTimedQuery('totals of the flights', totals(selection), version)
   const monthQuery = byMonth(selection)
   const months = useTimedQuery('flights per month', monthQuery, version)
   const groupQuery = byGroup(grouping, selection)
   const groups = useTimedQuery(`delay by ${grouping}`, groupQuery, version)
+  const pairs = useTimedQuery('self-join of the flights', turnarounds(selection), version)
   return (
     <>
       <div className="filters" role="group" aria-label="Which flights">
@@ -39,7 +42,7 @@ export function FlightsCharts({ version }: { readonly version: number }) {
           </select>
         </label>
       </div>
-      <Figures selection={selection} version={version} />
+      <Figures all={all} pairs={pairs} />
       <div className="cards">
         <div className="cards-column">
           <ChartCard title="Flights per month" heads={['Month', 'Flights']} query={monthQuery} answer={months} bars={monthBars(months.rows, ({ flights }) => flights, (value) => count(value))} />

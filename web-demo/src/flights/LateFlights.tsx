@@ -1,6 +1,7 @@
 import { useLiveQuery } from 'kalamdb/react'
 import { useDemo } from '../database/useDemo'
 import { count, date } from '../ui/format'
+import { Message } from '../ui/Message'
 import { complain, textOf } from '../ui/toasts'
 import { type LateFlight, latest, type Selection } from './queries'
 
@@ -22,7 +23,7 @@ export function LateFlights({ selection }: { readonly selection: Selection }) {
       </div>
       {status === 'error' ? (
         <p className="problem" role="alert">
-          {textOf(error)}
+          <Message text={textOf(error)} />
         </p>
       ) : (
         <table className="plain-table">

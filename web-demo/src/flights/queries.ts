@@ -74,8 +74,12 @@ export const totals = (selection: Selection): Fragment<Totals> => sql<Totals>`
 SELECT count(*) AS flights, count(dep_time) AS departed, avg(dep_delay) AS departure, avg(arr_delay) AS arrival
 FROM ${TABLE} ${where(selection)}`
 
+export interface Pairs {
+  readonly pairs: number
+}
+
 /** Aircraft that leave twice on a day: a self-join. */
-export const turnarounds = ({ origin, month }: Selection): Fragment<{ pairs: number }> => sql<{ pairs: number }>`
+export const turnarounds = ({ origin, month }: Selection): Fragment<Pairs> => sql<Pairs>`
 SELECT count(*) AS pairs
 FROM ${TABLE} AS a JOIN ${TABLE} AS b
   ON a.tailnum = b.tailnum AND a.month = b.month AND a.day = b.day AND a.sched_dep_time < b.sched_dep_time

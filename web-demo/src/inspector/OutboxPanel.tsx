@@ -1,16 +1,28 @@
-import { sql } from 'kalamdb'
-import { useLiveQuery, useSyncStatus } from 'kalamdb/react'
-import { count, counted } from '../ui/format'
+import { useSyncStatus } from 'kalamdb/react'
+import { useEffect, useState } from 'react'
+import { type KeyedTable, listKeyedTables } from '../database/catalog'
+import { useDemo } from '../database/useDemo'
+import { count } from '../ui/format'
+import { complain } from '../ui/toasts'
 import { Facts } from './Facts'
+import { WaitingRows } from './WaitingRows'
 
-/** Rows that are listed. */
-const ROWS_MAX = 8
+const NONE: readonly KeyedTable[] = []
 
 /** What was written here and waits for the server. */
 export function OutboxPanel() {
+  const db = useDemo()
   const status = useSyncStatus()
-  const { rows } = useLiveQuery(sql<{ id: string; title: string }>`SELECT id, title FROM demo.notes WHERE _seq IS NULL ORDER BY _updated DESC LIMIT ${ROWS_MAX}`)
+  const [tables, setTables] = useState(NONE)
   const pending = status?.pending ?? 0
+  useEffect(() => {
+    let isCurrent = true
+    listKeyedTables(db).then((found) => isCurrent && setTables(found), complain)
+    return () => {
+      isCurrent = false
+    }
+    // A table that is new has rows that wait only after something was written.
+  }, [db, pending])
   return (
     <>
       <Facts
@@ -20,16 +32,9 @@ export function OutboxPanel() {
           ['Last one on disk', status === undefined ? undefined : count(status.persistedMutation)]
         ]}
       />
-      {rows.length > 0 && (
-        <>
-          <h3>{rows.length === ROWS_MAX ? `The newest ${ROWS_MAX} notes that wait` : `${counted(rows.length, 'note')} to send`}</h3>
-          <ul className="bare">
-            {rows.map(({ id, title }) => (
-              <li key={id}>{title}</li>
-            ))}
-          </ul>
-        </>
-      )}
+      {tables.map((table) => (
+        <WaitingRows key={`${table.namespace}.${table.name}`} table={table} />
+      ))}
     </>
   )
 }

@@ -4,6 +4,7 @@ import { listTables, tableOf } from '../database/catalog'
 import type { Demo } from '../database/schema'
 import { useDemo } from '../database/useDemo'
 import { bytes, count } from '../ui/format'
+import { Message } from '../ui/Message'
 import { complain } from '../ui/toasts'
 import { Facts } from './Facts'
 import { useTick } from './useTick'
@@ -38,7 +39,7 @@ export function StoragePanel() {
         facts={[
           ['Name', <code key="name">{db.name ?? 'none'}</code>],
           ['Kept in', mode === 'indexeddb' ? 'IndexedDB' : 'memory only'],
-          ['Because', reason],
+          ['Because', reason === undefined ? undefined : <Message key="reason" text={reason} />],
           ['A write is durable', durability === 'strict' ? 'when it is on disk' : 'when the browser has it'],
           ['Rows in memory', bytes(db.storage.bytes)],
           ['This site uses', used?.usage === undefined ? undefined : `${bytes(used.usage)} of ${bytes(used.quota ?? 0)}`]

@@ -4,6 +4,7 @@ import { note } from '../database/timings'
 import { useDemo } from '../database/useDemo'
 import type { Account } from '../session/account'
 import { clock, millis } from '../ui/format'
+import { Message } from '../ui/Message'
 import { complain, tell, textOf } from '../ui/toasts'
 import { Facts } from './Facts'
 
@@ -52,7 +53,11 @@ export function SyncPanel({ account }: { readonly account: Account }) {
           <progress value={blocks ?? 0} max={blocksTotal} />
         </label>
       )}
-      {error !== undefined && <p className="problem">{textOf(error)}</p>}
+      {error !== undefined && (
+        <p className="problem">
+          <Message text={textOf(error)} />
+        </p>
+      )}
       <button type="button" className="button" disabled={isWaiting || state === 'offline'} onClick={() => void wait()}>
         {isWaiting ? 'Waiting …' : 'Wait until equal'}
       </button>

@@ -1,6 +1,7 @@
 import { useLiveQuery } from 'kalamdb/react'
 import { useCallback, useDeferredValue, useMemo, useState } from 'react'
 import { count, counted } from '../ui/format'
+import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
 import { useNarrow } from '../ui/useNarrow'
 import { ALL_LINES, filterLines, topicsOf, type Wanted } from './lines'
@@ -42,7 +43,7 @@ export function NotesPage() {
         <NoteFilters wanted={wanted} topics={topics} onChange={setWanted} />
         {status === 'error' && (
           <p className="problem" role="alert">
-            {textOf(error)}
+            <Message text={textOf(error)} />
           </p>
         )}
         {lines.length === 0 && status === 'live' ? (

@@ -1,3 +1,4 @@
+import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
 import { again, leave } from './session'
 
@@ -7,13 +8,13 @@ export function Failed({ error }: { readonly error: unknown }) {
     <main className="door">
       <h1>The database is not open</h1>
       <p className="problem" role="alert">
-        {textOf(error)}
+        <Message text={textOf(error)} />
       </p>
       <div className="row">
-        <button type="button" className="button button-main" onClick={again}>
+        <button type="button" className="button button-main" onClick={() => void again()}>
           Try again
         </button>
-        <button type="button" className="button" onClick={leave}>
+        <button type="button" className="button" onClick={() => void leave()}>
           Sign in anew
         </button>
       </div>

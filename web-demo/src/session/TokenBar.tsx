@@ -1,9 +1,10 @@
 import { useSyncStatus } from 'kalamdb/react'
 import { type FormEvent, useState } from 'react'
 import { useDemo } from '../database/useDemo'
+import { Message } from '../ui/Message'
 import { complain, textOf } from '../ui/toasts'
 import type { Account } from './account'
-import { keepToken, userOf } from './token'
+import { keepToken, OTHER_SERVER, userOf } from './token'
 
 /** Asks for a token when the server does not take the one that there is; everything else goes on meanwhile. */
 export function TokenBar({ account }: { readonly account: Account }) {
@@ -25,7 +26,8 @@ export function TokenBar({ account }: { readonly account: Account }) {
   return (
     <section className="token-bar" aria-label="Sign in again">
       <p>
-        {textOf(error)} {account.from === 'served' && <a href="#/inspector">Sign out in the inspector</a>}
+        <Message text={textOf(error)} />{' '}
+        {account.from === 'served' && <WayOut code={error.code} />}
       </p>
       {account.from === 'form' && (
         <form className="row" onSubmit={submit}>
@@ -40,5 +42,14 @@ export function TokenBar({ account }: { readonly account: Account }) {
         </form>
       )}
     </section>
+  )
+}
+
+function WayOut({ code }: { readonly code: string }) {
+  if (code !== OTHER_SERVER) return <a href="#/inspector">Sign out in the inspector</a>
+  return (
+    <button type="button" className="link" onClick={() => location.reload()}>
+      Reload the page
+    </button>
   )
 }

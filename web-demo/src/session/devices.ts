@@ -1,36 +1,69 @@
 import type { Demo } from '../database/schema'
-import type { Account } from './account'
+import { complain } from '../ui/toasts'
+import { type Account, databaseName } from './account'
+import { storedNames } from './stored'
 
 /** The two databases of the page about sync: each is a device of its own. */
-export type DeviceName = 'a' | 'b'
+const DEVICES = ['a', 'b'] as const
+export type DeviceName = (typeof DEVICES)[number]
 
-const USED_KEY = 'kalamdb-demo.devices'
+type Opener = (account: Account, device: string, isOffline?: boolean) => Promise<Demo>
 
-const open = new Map<DeviceName, Promise<Demo>>()
+/** Those that are open, by the names of their databases. */
+const open = new Map<string, Promise<Demo>>()
+/** The end of those that have ended. */
+let closing: Promise<void> = Promise.resolve()
 
-/** Opens a device's database, and keeps it open while the application is there. */
-export function openDevice(account: Account, name: DeviceName, opener: (account: Account, device: string, isOffline: boolean) => Promise<Demo>): Promise<Demo> {
+/** Opens a device's database, and keeps it open while the application is there and the database has not ended. */
+export function openDevice(account: Account, device: DeviceName, opener: Opener): Promise<Demo> {
+  const name = databaseName(account, device)
   const known = open.get(name)
   if (known !== undefined) return known
-  localStorage.setItem(USED_KEY, 'yes')
-  const opening = opener(account, name, false)
+  // A worker whose database has ended holds its lock until it is closed.
+  const opening = closing.then(() => opener(account, device, false))
   open.set(name, opening)
-  // It may work the next time.
-  opening.catch(() => open.delete(name))
+  const drop = (): void => {
+    if (open.get(name) === opening) open.delete(name)
+  }
+  // What does not open may do so the next time.
+  opening.then((database) => dropEnded(database, drop), drop)
   return opening
 }
 
+function dropEnded(database: Demo, drop: () => void): void {
+  database.on('error', (error) => {
+    if (error.kind !== 'closed') return complain(error)
+    drop()
+    // It may fail once more, and has nothing to lose any more.
+    closing = closing.then(() => database.close()).catch(() => {})
+  })
+}
+
+/** Closes those that are open: whoever comes next may be somebody else. */
+export async function closeDevices(): Promise<void> {
+  const opened = [...open.values()]
+  open.clear()
+  await Promise.allSettled([closing, ...opened.map(async (opening) => (await opening).close())])
+}
+
 /**
- * Wipes both, if there are any.
+ * Wipes both of the account, if there are any.
  *
  * @throws KalamError `unsynced_writes` unless what waits may be discarded
  */
-export async function wipeDevices(account: Account, discard: boolean, opener: (account: Account, device: string, isOffline: boolean) => Promise<Demo>): Promise<void> {
-  if (localStorage.getItem(USED_KEY) === null) return
-  for (const name of ['a', 'b'] as const) {
-    const database = await (open.get(name) ?? opener(account, name, true))
-    await database.signOut({ discard })
-    open.delete(name)
+export async function wipeDevices(account: Account, discard: boolean, opener: Opener): Promise<void> {
+  const stored = await storedNames()
+  for (const device of DEVICES) {
+    const name = databaseName(account, device)
+    const known = open.get(name)
+    if (known === undefined && stored?.has(name) === false) continue
+    const database = await (known ?? opener(account, device, true))
+    try {
+      await database.signOut({ discard })
+      open.delete(name)
+    } catch (error) {
+      if (known === undefined) await database.close()
+      throw error
+    }
   }
-  localStorage.removeItem(USED_KEY)
 }

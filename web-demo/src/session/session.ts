@@ -3,8 +3,9 @@ import { useSyncExternalStore } from 'react'
 import { type Demo, schema } from '../database/schema'
 import { note } from '../database/timings'
 import { complain, tell } from '../ui/toasts'
-import { type Account, databaseName, forgetAccount, NOBODY, savedAccount, saveAccount } from './account'
-import { type DeviceName, openDevice, wipeDevices } from './devices'
+import { type Account, databaseName, forgetAccount, forgetWanted, NOBODY, savedAccount, saveAccount, wantedUser } from './account'
+import { closeDevices, type DeviceName, openDevice, wipeDevices } from './devices'
+import { wipeFormer } from './stored'
 import { forgetToken, keepToken, served, tokenOf } from './token'
 
 /** Where the application stands between its start and an open database. */
@@ -13,9 +14,11 @@ export type Session =
   | { readonly phase: 'form' }
   | { readonly phase: 'opening'; readonly account: Account }
   | { readonly phase: 'open'; readonly account: Account; readonly database: Demo }
-  | { readonly phase: 'failed'; readonly account: Account; readonly error: unknown }
+  | { readonly phase: 'failed'; readonly account: Account; readonly error: unknown; readonly database: Demo | undefined }
 
 const OFFLINE_KEY = 'kalamdb-demo.offline'
+/** How long the page's origin may take to say who is signed in where the device can do without. */
+const KNOWN_MILLIS = 1_000
 
 let session: Session = { phase: 'starting' }
 const listeners = new Set<() => void>()
@@ -35,22 +38,31 @@ export function useSession(): Session {
   )
 }
 
-/** Opens what was open the last time, without asking anyone; else asks the page's origin. */
+/**
+ * Opens what was open the last time, unless the address asks for another user. An account that the page's origin gave is asked
+ * for there: another server may have come to this address. Without an answer the device goes by what it knows.
+ */
 export async function start(): Promise<void> {
   const saved = savedAccount()
-  if (saved !== undefined) return enter(saved)
-  const found = await served().catch(() => undefined)
-  if (found === undefined) become({ phase: 'form' })
-  else await enter({ url: found.url, user: found.user, from: 'served' })
+  const wanted = wantedUser()
+  if (saved !== undefined && saved.from !== 'served' && wanted === undefined) return enter(saved)
+  const found = await served(wanted ?? saved?.user, saved === undefined ? undefined : KNOWN_MILLIS).catch(() => undefined)
+  if (found !== undefined) await enter({ url: found.url, user: found.user, server: found.server, from: 'served' })
+  else if (saved === undefined) become({ phase: 'form' })
+  else await enter(saved.from === 'served' ? { ...saved, user: wanted ?? saved.user } : saved)
 }
 
 /** Signs in with what was typed in. */
 export function signIn(url: string, token: string, user: string): Promise<void> {
+  forgetWanted()
   keepToken(token)
-  return enter({ url, user, from: 'form' })
+  return enter({ url, user, server: null, from: 'form' })
 }
 
-export const workAlone = (): Promise<void> => enter(NOBODY)
+export function workAlone(): Promise<void> {
+  forgetWanted()
+  return enter(NOBODY)
+}
 
 /** Opens a database of the account. */
 export function openDatabase(account: Account, device = '', isOffline = isKeptOffline()): Promise<Demo> {
@@ -74,23 +86,35 @@ async function enter(account: Account): Promise<void> {
     saveAccount(account)
     watch(account, database)
     become({ phase: 'open', account, database })
+    if (account.server !== null) void wipeFormer(account.server)
   } catch (error) {
-    become({ phase: 'failed', account, error })
+    become({ phase: 'failed', account, error, database: undefined })
   }
 }
 
 function watch(account: Account, database: Demo): void {
   database.on('error', (error: KalamError) => {
     // Signed out in another tab, or the store is gone: nothing works until it is opened again.
-    if (error.kind === 'closed' && session.phase === 'open') become({ phase: 'failed', account, error })
+    if (error.kind === 'closed' && session.phase === 'open' && session.database === database) become({ phase: 'failed', account, error, database })
     else complain(error)
   })
   database.on('restarted', ({ writes }) => tell(`The database was started again after a crash; ${writes} writes were made again.`))
 }
 
+/** Closes what is open, the other devices too. */
+async function close(database: Demo | undefined): Promise<void> {
+  // What has ended may fail once more, and has nothing to lose any more.
+  await Promise.allSettled([database?.close(), closeDevices()])
+}
+
 /** Tries again after a failure. */
-export function again(): void {
-  if (session.phase === 'failed') void enter(session.account)
+export async function again(): Promise<void> {
+  if (session.phase !== 'failed') return
+  const { account, database } = session
+  become({ phase: 'opening', account })
+  // The worker of a database that has ended still holds its lock.
+  await close(database)
+  await (account.from === 'served' ? start() : enter(account))
 }
 
 /**
@@ -103,14 +127,17 @@ export async function signOut(discard: boolean): Promise<void> {
     await wipeDevices(session.account, discard, openDatabase)
     await session.database.signOut({ discard })
   }
-  leave()
+  await leave()
 }
 
 /** Forgets who was signed in; the rows stay on the device. */
-export function leave(): void {
+export async function leave(): Promise<void> {
+  const database = 'database' in session ? session.database : undefined
   forgetAccount()
   forgetToken()
   localStorage.removeItem(OFFLINE_KEY)
+  become({ phase: 'starting' })
+  await close(database)
   become({ phase: 'form' })
 }
 

@@ -3,6 +3,7 @@ import { useSyncStatus } from 'kalamdb/react'
 import { useEffect, useState } from 'react'
 import { useDemo } from '../database/useDemo'
 import { clock } from './format'
+import { Message } from './Message'
 import { complain } from './toasts'
 
 const NONE: readonly RejectedWrite[] = []
@@ -26,10 +27,13 @@ export function RefusedWrites({ empty = '' }: { readonly empty?: string }) {
       {writes.map(({ number, code, message, written, changes }) => (
         <li key={number}>
           <p>
-            <strong>{message}</strong> <code>{code}</code>
+            <strong>
+              <Message text={message} />
+            </strong>{' '}
+            <code>{code}</code>
           </p>
           <p className="quiet">
-            {changes.map(({ table, op, key }) => `${op} ${table} ${key}`).join('; ')}, written at {clock(written)}
+            <Message text={changes.map(({ table, op, key }) => `${op} \`${table}\` ${key}`).join('; ')} />, written at {clock(written)}
           </p>
           <button type="button" className="button button-small" onClick={() => void db.sync.dismiss(number).catch(complain)}>
             Dismiss

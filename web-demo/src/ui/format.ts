@@ -23,6 +23,9 @@ export function bytes(value: number): string {
   return `${(value / 1_000_000_000).toFixed(1)} GB`
 }
 
+/** With a capital at its beginning. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** The time of day. */
 export const clock = (at: number): string => time.format(at)
 

@@ -1,5 +1,5 @@
 import type { SyncStatus } from 'kalamdb'
-import { counted } from './format'
+import { counted, sentence } from './format'
 
 /** How it stands with the server, in few words, and whether that is good. */
 export interface SyncText {
@@ -12,7 +12,7 @@ export interface SyncText {
 export function syncText(status: SyncStatus | undefined, hasServer: boolean): SyncText {
   if (status === undefined || !hasServer) return { tone: 'idle', text: 'On this device', detail: 'No server: the rows are on this device only.' }
   const waiting = status.pending === 0 ? '' : `${counted(status.pending, 'write')} to send`
-  const detail = [waiting, status.error?.message ?? ''].filter((part) => part !== '').join('. ')
+  const detail = [waiting, sentence(status.error?.message ?? '')].filter((part) => part !== '').join('. ')
   switch (status.state) {
     case 'offline':
       return { tone: 'idle', text: 'Offline', detail }

@@ -1,4 +1,5 @@
 import { KalamError } from 'kalamdb'
+import { sentence } from './format'
 
 /** A message that stands at the edge of the page for a while. */
 export interface Toast {
@@ -50,5 +51,3 @@ export function textOf(error: unknown): string {
   if (error instanceof KalamError) return `${sentence(error.message)} (${error.code})`
   return error instanceof Error ? sentence(error.message) : String(error)
 }
-
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

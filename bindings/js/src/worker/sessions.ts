@@ -2,8 +2,8 @@ import type { Engine, Session } from '../engine.js'
 import { asStatement, isKalamError, KalamError } from '../errors.js'
 import { inOrder, lastly, next, type Soon } from './outcome.js'
 
-/** Statements that run at the same time outside transactions. All but one wait for the query module. */
-const SESSIONS_MAX = 16
+/** Statements that run at the same time outside transactions. All but one wait for the query module, which may be long in coming. */
+const SESSIONS_MAX = 1_024
 /** Open transactions of a tab. */
 export const TRANSACTIONS_MAX = 64
 
