@@ -89,6 +89,17 @@ pub(crate) struct Work {
     pub image: Option<Image>,
 }
 
+/// How work came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It was there.
+    AtOnce,
+    /// It had to be waited for.
+    Later,
+    /// None came for a while.
+    Nothing,
+}
+
 impl IndexedDbStore {
     /// Opens the database `name` of this page's origin, made if it is absent. An earlier owner, as another tab, can
     /// write nothing any more.
@@ -177,19 +188,28 @@ impl IndexedDbStore {
 }
 
 impl Shared {
-    /// Resolves once there is work; whether that took a while.
-    pub async fn arrived(&self) -> bool {
+    /// Resolves once there is work, or nothing to come, or with `idle` if that comes first.
+    pub async fn arrived(&self, idle: impl Future<Output = ()>) -> Arrival {
+        let mut idle = pin!(idle);
         let mut has_waited = false;
         poll_fn(|cx| {
-            let mut state = self.state.lock();
-            if !state.waiting.is_empty() || state.is_closed || state.failed.is_some() {
-                return Poll::Ready(has_waited);
+            {
+                let mut state = self.state.lock();
+                if !state.waiting.is_empty() || state.is_closed || state.failed.is_some() {
+                    return Poll::Ready(if has_waited { Arrival::Later } else { Arrival::AtOnce });
+                }
+                has_waited = true;
+                state.writer = Some(cx.waker().clone());
             }
-            has_waited = true;
-            state.writer = Some(cx.waker().clone());
-            Poll::Pending
+            idle.as_mut().poll(cx).map(|()| Arrival::Nothing)
         })
         .await
+    }
+
+    /// What there is, if all of it is durable.
+    pub fn settled_image(&self) -> Option<Image> {
+        let state = self.state.lock();
+        (state.persisted == state.last && state.failed.is_none()).then(|| state.image.clone())
     }
 
     /// The work that there is; `None` once nothing comes any more. `wants_image` is asked, with the bytes to write: as long

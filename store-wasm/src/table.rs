@@ -68,6 +68,11 @@ impl PageTable {
         self.partitions.iter().flatten().map(|page| page.bytes).sum()
     }
 
+    /// Bytes of the pages that the log has changed.
+    pub fn changed_bytes(&self) -> u64 {
+        self.partitions.iter().flatten().filter(|page| page.is_changed).map(|page| page.bytes).sum()
+    }
+
     /// Gives new parts keys behind `taken`: what is left under that one is going to be deleted.
     pub fn avoid(&mut self, taken: u64) {
         self.next_id = self.next_id.max(taken + 1);

@@ -9,12 +9,15 @@ use crate::Durability;
 use crate::idb::{self, Database, Transaction};
 use crate::load::Layout;
 use crate::record;
-use crate::store::{Shared, Work};
+use crate::store::{Arrival, Shared, Work};
 
 /// The log is compacted into pages when it has this many bytes and half as many as the pages …
 const LOG_BYTES: u64 = 1 << 20;
 /// … or this many records.
 const LOG_RECORDS: u64 = 1_000;
+/// Without work for so many milliseconds, a log of this many bytes, and half as many as the pages that it changes, is compacted.
+const IDLE_MILLIS: i32 = 1_000;
+const IDLE_LOG_BYTES: u64 = 64 << 10;
 /// Milliseconds between the beginnings of two transactions, unless somebody waits or much does: each costs the engine's thread
 /// as much as ten small commits. A commit that comes alone is written at once.
 const PACE_MILLIS: i32 = 20;
@@ -39,9 +42,20 @@ impl Writer {
     /// Writes until the store is closed or writing fails.
     pub async fn run(mut self) {
         loop {
-            if self.shared.arrived().await {
+            let arrival = self.shared.arrived(self.idle()).await;
+            match arrival {
+                Arrival::AtOnce => {}
                 // Whoever committed is answered first: beginning a transaction takes as long as a small commit.
-                idb::pause(0).await;
+                Arrival::Later => idb::pause(0).await,
+                Arrival::Nothing => {
+                    if let Some(image) = self.shared.settled_image()
+                        && let Err(error) = self.compact(&image).await
+                    {
+                        self.shared.fail(error);
+                        break;
+                    }
+                    continue;
+                }
             }
             let Some(work) = self.shared.take(|bytes| self.is_long_with(bytes)) else { break };
             let Work { batches, commit, image } = work;
@@ -63,6 +77,17 @@ impl Writer {
         }
         self.database.close();
         self.shared.ended();
+    }
+
+    /// Resolves when nothing has come for a while and the log is worth being compacted: who opens the database next reads it
+    /// record by record, which takes far longer than reading pages.
+    async fn idle(&self) {
+        let Layout { log_bytes, table, .. } = &self.layout;
+        if *log_bytes >= IDLE_LOG_BYTES && *log_bytes >= table.changed_bytes() / 2 {
+            idb::pause(IDLE_MILLIS).await;
+        } else {
+            std::future::pending().await
+        }
     }
 
     /// Adds the batches to the log in one transaction.

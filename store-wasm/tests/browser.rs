@@ -242,6 +242,39 @@ async fn the_log_is_compacted_and_nothing_is_lost() {
 }
 
 #[wasm_bindgen_test]
+async fn a_log_that_nobody_adds_to_becomes_pages() {
+    delete("idle").await.expect("it is new");
+    let store = open("idle").await;
+    for number in 0..10_u32 {
+        let mut batch = WriteBatch::new();
+        batch.put(Partition::Rows, number.to_be_bytes(), vec![1; 10_000]);
+        store.commit(batch).expect("a commit");
+    }
+    store.flushed().await.expect("durable");
+    let count_pages = "return new Promise((resolve, reject) => {
+        const opening = indexedDB.open('idle')
+        opening.onerror = reject
+        opening.onsuccess = () => {
+            const counting = opening.result.transaction(['pages']).objectStore('pages').count()
+            counting.onsuccess = () => { opening.result.close(); resolve(counting.result) }
+        }
+    })";
+    let count_pages = js_sys::Function::new_no_args(count_pages);
+    let deadline = js_sys::Date::now() + 20_000.0;
+    loop {
+        let counted = count_pages.call0(&wasm_bindgen::JsValue::NULL).expect("a promise");
+        let counted = wasm_bindgen_futures::JsFuture::from(js_sys::Promise::from(counted)).await.expect("a count");
+        if counted.as_f64() > Some(0.0) {
+            break;
+        }
+        assert!(js_sys::Date::now() < deadline, "it is still a log");
+    }
+    store.commit(numbered(77)).expect("a commit");
+    store.closed().await.expect("closed");
+    assert_eq!(count(&*open("idle").await), 11);
+}
+
+#[wasm_bindgen_test]
 async fn a_deleted_database_is_told_to_its_owner() {
     delete("deleted").await.expect("it is new");
     let (listener, heard) = listening();
