@@ -15,6 +15,8 @@ const BYTES_MAX = 120_000
 
 const DESKTOP: Look = { name: 'desktop', scheme: 'light', width: 1280, height: 800 }
 const DARK: Look = { ...DESKTOP, name: 'dark', scheme: 'dark' }
+/** Pages that are longer than a window. */
+const TALL: Look = { ...DESKTOP, height: 1180 }
 const PHONE: Look = { name: 'phone', scheme: 'light', width: 390, height: 780 }
 
 const CONNECTIONS = `SELECT origin, dest, count(*) AS flights,
@@ -89,7 +91,7 @@ describe('pictures', () => {
   })
 
   it('of the flights', async () => {
-    for (const look of [DESKTOP, DARK]) {
+    for (const look of [TALL, { ...DARK, height: TALL.height }]) {
       const app = await App.synced(browser, site, look)
       const { page } = app
       const answered = async (): Promise<void> => {
@@ -99,16 +101,16 @@ describe('pictures', () => {
       await app.visit('flights')
       await page.getByText('58,665 flights of 2013 on this device').waitFor()
       await answered()
-      if (look === DARK) {
+      if (look.scheme === 'dark') {
         await page.getByRole('button', { name: 'Destination' }).click()
         await page.locator('.rank li').first().waitFor()
       }
       // Again, with the module that is there now: its first answer has to wait for it.
       await page.getByRole('button', { name: 'LGA' }).click()
       await answered()
-      await page.getByRole('button', { name: look === DARK ? 'EWR' : 'All airports' }).click()
+      await page.getByRole('button', { name: look.scheme === 'dark' ? 'EWR' : 'All airports' }).click()
       await answered()
-      await shoot(app, look === DARK ? 'dark' : 'flights')
+      await shoot(app, look.scheme === 'dark' ? 'dark' : 'flights')
       await app.close()
     }
   })
@@ -138,8 +140,23 @@ describe('pictures', () => {
     await app.close()
   })
 
+  it('of what the console says about a text', async () => {
+    const app = await App.synced(browser, site, { ...DESKTOP, height: 560 })
+    const { page } = app
+    await app.visit('console')
+    const sql = page.getByLabel('SQL', { exact: true })
+    await sql.fill('SELECT origin, count(*)\nFROM app.flights\nWHERE arr_delay > > 60\nGROUP BY origin')
+    await page.getByRole('button', { name: 'Run' }).click()
+    await page.getByRole('alert').waitFor()
+    await sql.press('Control+End')
+    await sql.pressSequentially(' ORDER BY or')
+    await page.getByRole('listbox').waitFor()
+    await shoot(app, 'completion')
+    await app.close()
+  })
+
   it('of the inspector, with something to send', async () => {
-    const app = await App.synced(browser, site, DESKTOP)
+    const app = await App.synced(browser, site, TALL)
     const { page } = app
     await page.getByText('5,012 notes', { exact: true }).waitFor()
     await page.getByRole('switch', { name: 'Offline' }).click()

@@ -128,15 +128,9 @@ it(
   'the guide to a first web application leads to a note that was written offline',
   async () => {
     const guide = readFileSync(join(PACKAGE, '../../docs/web-start.md'), 'utf8')
-    const blocks = [...guide.matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)]
-    const block = (kind: string): string => String(blocks.find(([, of]) => of === kind)?.[2])
+    const main = String(/^```ts\n([\s\S]*?)^```$/m.exec(guide)?.[1]).replace('http://127.0.0.1:7171', server.url)
     // What `npm create vite` makes; the address is that of the test's server.
-    const root = project('guide', VITE, {
-      'index.html': page('/src/main.ts'),
-      'vite.config.js': block('js'),
-      'src/main.ts': ''
-    })
-    writeFileSync(join(root, 'src/main.ts'), block('ts').replace('http://127.0.0.1:7171', server.url))
+    const root = project('guide', VITE, { 'index.html': page('/src/main.ts'), 'src/main.ts': main })
     await development(root, async (url) => {
       const [one, two] = await Promise.all([0, 1].map(async () => (await world.device()).context.newPage()))
       if (one === undefined || two === undefined) throw new Error('no page')

@@ -124,8 +124,8 @@ for (const example of components.slice(1)) {
 it("the repository's README writes a row that the server has", async () => {
   const text = readFileSync(join(PACKAGE, '../../README.md'), 'utf8')
   const code = /^ {4}import \{ defineSchema[\s\S]*?\n(?=\S)/m.exec(text)?.[0] ?? ''
-  const token = `const token = ${JSON.stringify(server.mint())}`
-  writeFileSync(join(folder, 'root.ts'), `${token}\n${code.replace('http://127.0.0.1:7171', server.url)}`)
+  const here = code.replace('location.hash.slice(1)', JSON.stringify(server.mint()))
+  writeFileSync(join(folder, 'root.ts'), here.replace('http://127.0.0.1:7171', server.url))
   const tab = await run(await world.device(), 'root.ts')
   expect(await server.sql('SELECT title FROM app.notes', server.mint())).toEqual([{ title: 'offline first' }])
   expect(tab.problems).toEqual([])
