@@ -169,9 +169,9 @@ pub fn demo_tests(extent: Extent) -> Outcome {
     if extent == Extent::Short {
         command.args(["--", "--retry=2"]);
     }
-    // The server that the tests before have built serves the demo if there was one to build it with. With all crates at once
-    // it is the same build.
-    let server = || process::run(&mut process::cargo(["build", "--workspace", "--bin", "kalamdb"]));
+    // The server that the tests before have built serves the demo if there was one to build it with. With all crates and their
+    // tests at once it is the same build: the tests' dependencies switch features on.
+    let server = || process::run(&mut process::cargo(["build", "--workspace", "--bin", "kalamdb", "--tests"]));
     let built = page().and_then(|()| npm(&folder, &["run", "typecheck"])).and_then(|()| server());
     vitest(built.and_then(|()| with_server(&mut command)), &mut command)
 }
