@@ -123,10 +123,13 @@ export function isKalamError(error: unknown): error is KalamError {
   return name === 'KalamError' && KINDS.has(kind) && typeof code === 'string'
 }
 
-/** Runs one of the statements that were given together. Its error says which one it is. @internal */
+/** Kinds of what is wrong with a statement and not with the database, whose error others are told as well. */
+const OWN: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['invalid', 'conflict', 'quota'])
+
+/** Runs one of the statements that were given together. If the fault is its own, its error says which one it is. @internal */
 export function asStatement<V>(statement: number, work: () => V): V {
   const failed = (error: unknown): never => {
-    throw isKalamError(error) ? Object.assign(error, { statement }) : error
+    throw isKalamError(error) && OWN.has(error.kind) ? Object.assign(error, { statement }) : error
   }
   try {
     const value = work()

@@ -102,6 +102,11 @@ export class EngineHost {
     return this.#hasFailed && this.#opened.storage.mode === 'indexeddb'
   }
 
+  /** Whose rows they are, once that is known. */
+  get user(): string | undefined {
+    return this.#status.status.user
+  }
+
   get tabs(): Iterable<AttachedTab> {
     return this.#tabs.values()
   }

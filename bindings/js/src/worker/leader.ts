@@ -147,6 +147,9 @@ export class Leader {
     if (this.#host === undefined || this.#name === undefined || open === undefined || locks === undefined) return
     this.#forget(info.tab)
     if (this.#followers.size >= TABS_MAX - 1) return this.#refuse(info.tab, tooManyTabs())
+    const { user } = this.#host
+    if (user !== undefined && info.user !== undefined && user !== info.user)
+      return this.#refuse(info.tab, otherUser(user, info.user))
     const channel = open(names.tab(this.#name, info.tab))
     const asks = new Asks((ask) => this.#tell(channel, { type: 'ask', term: this.term, ask }))
     const follower: Follower = { channel, asks, watch: new AbortController(), heard: this.#environment.now() }
@@ -157,13 +160,6 @@ export class Leader {
       ask: () => asks.ask(),
       failed: (error) => this.#tell(channel, { type: 'failed', term: this.term, error: plainError(error) }),
       ended: (error) => this.#tell(channel, { type: 'ended', term: this.term, error: plainError(error) })
-    }
-    // What it wishes of sync counts once it is known whose tab it is.
-    const { wish, ...stranger } = info
-    const { user } = this.#host.attach(stranger, port, true).status
-    if (user !== undefined && info.user !== undefined && user !== info.user) {
-      port.ended(otherUser(user, info.user))
-      return this.#forget(info.tab)
     }
     const to = { ...this.#host.attach(info, port, true), term: this.term }
     this.#tell(channel, { type: 'welcome', version: TABS_VERSION, term: this.term, to })
