@@ -147,6 +147,26 @@ async fn a_request_that_is_repeated_commits_once() {
 }
 
 #[wasm_bindgen_test]
+async fn a_statement_that_is_run_again_elsewhere_generates_the_same_values() {
+    let mut written = Vec::new();
+    for request in [7_u8, 7, 8] {
+        let engine = open(None).await;
+        let session = engine.session();
+        run(
+            &session,
+            "CREATE NAMESPACE app; CREATE USER TABLE app.made (a TEXT DEFAULT ULID(), b TIMESTAMP, c UUID)",
+            &[],
+        );
+        let insert = "INSERT INTO app.made (b, c) VALUES (NOW(), UUID_V7()), (NOW(), UUID_V7())";
+        let made = session.execute(insert.into(), &[], Some(vec![request; 16]), Some(1_700_000_000_123.0), None);
+        made.expect("it runs");
+        written.push(run(&session, "SELECT id, a, b, c FROM app.made ORDER BY id", &[]));
+    }
+    assert_eq!(written[0], written[1]);
+    assert_ne!(written[0], written[2]);
+}
+
+#[wasm_bindgen_test]
 async fn a_live_query_tells_what_changed_and_the_host_is_told_once_for_all() {
     let host = host();
     let engine = open_for(None, &host).await;
