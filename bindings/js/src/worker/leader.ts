@@ -83,7 +83,7 @@ export class Leader {
   heard(message: LobbyMessage): void {
     if (message.type === 'hello') {
       if (message.version !== TABS_VERSION) this.#refuse(message.info.tab, otherVersion())
-      else if (this.#host === undefined) this.#early.set(message.info.tab, message.info)
+      else if (this.#host === undefined) this.#meet(message.info)
       else if (this.#host.hasFailed) this.#events.useless()
       else this.#welcome(message.info)
     }
@@ -140,6 +140,11 @@ export class Leader {
         await new Promise<void>((resolve) => this.#environment.after(OPEN_AGAIN_MILLIS, resolve))
       }
     }
+  }
+
+  /** Whoever is too much asks again, with its next ping. */
+  #meet(info: TabInfo): void {
+    if (this.#early.size < TABS_MAX) this.#early.set(info.tab, info)
   }
 
   #welcome(info: TabInfo): void {
