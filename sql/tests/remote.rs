@@ -132,6 +132,14 @@ fn queries() -> Vec<(&'static str, Vec<Value>)> {
         plain(
             "WITH best AS (SELECT topic, max(stars) AS m FROM app.notes GROUP BY topic) SELECT * FROM best ORDER BY 1",
         ),
+        plain(
+            "WITH g AS (SELECT topic, count(*) AS n, sum(likes) AS l FROM app.notes GROUP BY topic HAVING count(*) > 1)
+             SELECT * FROM g ORDER BY l, topic",
+        ),
+        plain(
+            "WITH g AS (SELECT topic FROM app.notes GROUP BY topic), h AS (SELECT name, count(*) FROM app.topics GROUP BY name)
+             SELECT * FROM g LEFT JOIN h ON topic = name ORDER BY topic",
+        ),
         plain("SELECT id FROM app.notes WHERE topic IN (SELECT name FROM app.topics WHERE rank > 1.5) ORDER BY id"),
         plain("SELECT 'note' AS kind, id FROM app.notes UNION ALL SELECT name, 0 FROM app.topics ORDER BY 1, 2"),
         plain("SELECT id, length(topic) FROM app.notes WHERE id BETWEEN 10 AND 12 OR id = 3 ORDER BY id"),
@@ -166,6 +174,53 @@ async fn every_query_answers_or_fails_as_meant() {
     // Its plan names other leaves than a local one.
     let explained = both.remote.execute("EXPLAIN SELECT upper(name) FROM app.topics", &[]).await.expect("a plan");
     assert!(explained[0].rows.iter().any(|row| row[0] == Value::text("physical plan")), "{explained:?}");
+}
+
+const GROUPED: &str =
+    "WITH g AS (SELECT topic, count(*) AS n, sum(likes), avg(stars), max(price), min(tag), count(stars),
+        count(*) FILTER (WHERE stars > 1), max(made) FILTER (WHERE stars IS NULL)
+    FROM app.notes GROUP BY topic) SELECT * FROM g ORDER BY topic";
+const DISTINCT: &str = "WITH g AS (SELECT DISTINCT topic FROM app.notes) SELECT * FROM g ORDER BY topic";
+/// With functions that need the rows in an order, or more than a number for each group.
+const OTHERWISE_GROUPED: &str = "WITH g AS (SELECT topic, first_value(id ORDER BY stars, id), count(DISTINCT stars),
+        max(topic), string_agg(topic, ',' ORDER BY id)
+    FROM app.notes GROUP BY topic) SELECT * FROM g ORDER BY topic";
+
+/// Whether the query module groups the codes of texts.
+async fn groups_codes(both: &mut Both, sql: &str) -> bool {
+    let plan = both.remote.execute(&format!("EXPLAIN {sql}"), &[]).await.expect("a plan");
+    plan[0].rows.iter().any(|row| format!("{row:?}").contains("CodedGroups"))
+}
+
+#[tokio::test]
+async fn groups_of_texts_are_the_same_by_their_codes_and_without_them() {
+    let mut both = Both::new().await.expect("a database");
+    let many = "INSERT INTO app.notes (id, topic) SELECT value, 'n' || value FROM generate_series(100, 10200)";
+    for (write, has_codes) in [
+        ("DELETE FROM app.notes WHERE id = 0", true),
+        (
+            "INSERT INTO app.notes (id, topic, stars) VALUES (1, 'a', 1), (2, NULL, 2), (3, 'b', 3), (4, 'a', NULL)",
+            true,
+        ),
+        ("UPDATE app.notes SET topic = 'c', likes = likes + 2 WHERE id = 1", true),
+        ("DELETE FROM app.notes WHERE id = 3", true),
+        ("INSERT INTO app.notes (id, topic, price) VALUES (5, NULL, 1.5), (6, 'b', 2.5)", true),
+        ("UPDATE app.notes SET topic = NULL WHERE id = 4", true),
+        // More texts than have codes; later they are gone.
+        (many, false),
+        ("UPDATE app.notes SET topic = 'few' WHERE id > 150", true),
+        ("UPDATE app.notes SET topic = 'n' || id WHERE id > 150", false),
+        ("DELETE FROM app.notes", true),
+    ] {
+        both.write(write).await;
+        for query in [GROUPED, DISTINCT, OTHERWISE_GROUPED] {
+            let local = both.local.execute(query, &[]).await.expect("groups");
+            assert_eq!(both.remote.execute(query, &[]).await.expect("groups"), local, "{write}; {query}");
+        }
+        assert_eq!(groups_codes(&mut both, GROUPED).await, has_codes, "{write}");
+        assert_eq!(groups_codes(&mut both, DISTINCT).await, has_codes, "{write}");
+        assert!(!groups_codes(&mut both, OTHERWISE_GROUPED).await, "{write}");
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use kalamdb_core::catalog::{SYSTEM_COLUMNS, Table};
 use kalamdb_core::replica::Shipped;
@@ -24,6 +24,8 @@ use crate::scan::RowScan;
 
 /// A chunk is cut once it has grown to so many rows.
 const CHUNK_ROWS_MAX: usize = 2 * BATCH_ROWS;
+/// Texts of a column that get codes. Where there are more, finding the group of a row is not what takes time.
+const TEXTS_MAX: usize = 10_000;
 
 /// The chunks of tables.
 #[derive(Default)]
@@ -33,6 +35,8 @@ struct CachedTable {
     /// The definition that the batches follow.
     changed: CatalogVersion,
     columns: Columns,
+    /// The texts of columns that were asked for with codes, by their places.
+    texts: HashMap<usize, Texts>,
     /// In the order of their keys; together they are the table.
     chunks: Vec<Chunk>,
 }
@@ -41,6 +45,23 @@ struct Chunk {
     /// The first key that belongs to it.
     start: Vec<u8>,
     batch: Option<RecordBatch>,
+    /// Codes of the batch's columns, by their places.
+    codes: HashMap<usize, Arc<[usize]>>,
+}
+
+/// Batches with the codes of one column of texts.
+pub struct CodedBatches {
+    /// Batches, and the codes of their rows.
+    pub batches: Vec<(RecordBatch, Arc<[usize]>)>,
+    /// The texts by their codes: all that the batches have, and others. The first is NULL.
+    pub texts: Arc<Vec<Option<Arc<str>>>>,
+}
+
+/// The texts of a column and their codes, which begin at 0. A text that is gone from the table keeps its code.
+#[derive(Clone)]
+struct Texts {
+    codes: HashMap<Arc<str>, usize>,
+    texts: Arc<Vec<Option<Arc<str>>>>,
 }
 
 /// The columns of a batch: those of the table, then all system columns.
@@ -64,6 +85,7 @@ impl TableCache {
                     let behind = cached.chunks.partition_point(|chunk| chunk.start <= *key);
                     if let Some(chunk) = behind.checked_sub(1).and_then(|at| cached.chunks.get_mut(at)) {
                         chunk.batch = None;
+                        chunk.codes.clear();
                     }
                 }
             }
@@ -82,6 +104,43 @@ impl TableCache {
         ranges: &[KeyRange],
         columns: &[FieldSource],
     ) -> Result<Vec<RecordBatch>> {
+        self.with_filled(view, table, ranges, |cached| {
+            let places = cached.columns.places(columns);
+            cached.wanted(ranges).map(|(_, batch)| project(batch, &places)).collect()
+        })
+    }
+
+    /// As [`TableCache::batches`], with the codes of the column of texts `coded`; nothing if it has too many.
+    ///
+    /// # Errors
+    /// What reading the view gives.
+    pub fn coded_batches(
+        &self,
+        view: &View,
+        table: &Arc<Table>,
+        ranges: &[KeyRange],
+        columns: &[FieldSource],
+        coded: FieldSource,
+    ) -> Result<Option<CodedBatches>> {
+        self.with_filled(view, table, ranges, |cached| {
+            let (places, coded) = (cached.columns.places(columns), cached.columns.place(coded));
+            let Some(texts) = cached.give_codes(ranges, coded) else { return Ok(None) };
+            let batches = cached.wanted(ranges).filter_map(|(chunk, batch)| {
+                let codes = chunk.codes.get(&coded)?.clone();
+                Some(project(batch, &places).map(|batch| (batch, codes)))
+            });
+            Ok(Some(CodedBatches { batches: batches.collect::<Result<_>>()?, texts }))
+        })
+    }
+
+    /// Does something with a table that is filled for `ranges`.
+    fn with_filled<T>(
+        &self,
+        view: &View,
+        table: &Arc<Table>,
+        ranges: &[KeyRange],
+        then: impl FnOnce(&mut CachedTable) -> Result<T>,
+    ) -> Result<T> {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tables.entry(table.id).and_modify(|cached| {
             if cached.changed != table.changed {
@@ -89,18 +148,81 @@ impl TableCache {
             }
         });
         let cached = known.or_insert_with(|| CachedTable::new(table));
-        let places: Vec<usize> = columns.iter().map(|source| cached.columns.place(*source)).collect();
         cached.fill(view, table, ranges)?;
-        let wanted = cached.chunks.iter().enumerate().filter(|(at, _)| cached.is_in(*at, ranges));
-        let batches = wanted.filter_map(|(_, chunk)| chunk.batch.as_ref()).filter(|batch| batch.num_rows() > 0);
-        batches.map(|batch| batch.project(&places).map_err(|error| from_arrow(&error))).collect()
+        then(cached)
+    }
+}
+
+fn project(batch: &RecordBatch, places: &[usize]) -> Result<RecordBatch> {
+    batch.project(places).map_err(|error| from_arrow(&error))
+}
+
+impl Texts {
+    fn new() -> Texts {
+        Texts { codes: HashMap::new(), texts: Arc::new(vec![None]) }
+    }
+
+    /// The code of a text; nothing if there are too many others.
+    fn code(&mut self, text: &str) -> Option<usize> {
+        if let Some(code) = self.codes.get(text) {
+            return Some(*code);
+        }
+        let code = self.texts.len();
+        if code > TEXTS_MAX {
+            return None;
+        }
+        let text: Arc<str> = text.into();
+        Arc::make_mut(&mut self.texts).push(Some(text.clone()));
+        self.codes.insert(text, code);
+        Some(code)
+    }
+
+    fn codes(&mut self, batch: &RecordBatch, place: usize) -> Option<Arc<[usize]>> {
+        let texts = batch.columns().get(place)?.as_string_opt::<i32>()?;
+        texts.iter().map(|text| text.map_or(Some(0), |text| self.code(text))).collect()
     }
 }
 
 impl CachedTable {
     fn new(table: &Table) -> CachedTable {
-        let chunk = Chunk { start: Vec::new(), batch: None };
-        CachedTable { changed: table.changed, columns: Columns::of(table), chunks: vec![chunk] }
+        let chunk = Chunk { start: Vec::new(), batch: None, codes: HashMap::new() };
+        let columns = Columns::of(table);
+        CachedTable { changed: table.changed, columns, texts: HashMap::new(), chunks: vec![chunk] }
+    }
+
+    /// The chunks that may have rows of the ranges and have any, and their batches.
+    fn wanted(&self, ranges: &[KeyRange]) -> impl Iterator<Item = (&Chunk, &RecordBatch)> {
+        let chunks = self.chunks.iter().enumerate().filter(|(at, _)| self.is_in(*at, ranges));
+        let batches = chunks.filter_map(|(_, chunk)| Some((chunk, chunk.batch.as_ref()?)));
+        batches.filter(|(_, batch)| batch.num_rows() > 0)
+    }
+
+    /// Gives the texts of a column codes in the chunks of the ranges, and gives the texts; nothing if there are too many.
+    fn give_codes(&mut self, ranges: &[KeyRange], place: usize) -> Option<Arc<Vec<Option<Arc<str>>>>> {
+        for mut texts in self.texts.remove(&place).into_iter().chain([Texts::new()]) {
+            if self.give_codes_of(&mut texts, ranges, place) {
+                let given = texts.texts.clone();
+                self.texts.insert(place, texts);
+                return Some(given);
+            }
+            // The second try leaves out texts that are gone.
+            self.chunks.iter_mut().for_each(|chunk| drop(chunk.codes.remove(&place)));
+        }
+        None
+    }
+
+    /// Whether there are codes for all.
+    fn give_codes_of(&mut self, texts: &mut Texts, ranges: &[KeyRange], place: usize) -> bool {
+        (0..self.chunks.len()).all(|at| {
+            let is_in = self.is_in(at, ranges);
+            let chunk = &mut self.chunks[at];
+            let Some(batch) = chunk.batch.as_ref().filter(|_| is_in && !chunk.codes.contains_key(&place)) else {
+                return true;
+            };
+            let Some(codes) = texts.codes(batch, place) else { return false };
+            chunk.codes.insert(place, codes);
+            true
+        })
     }
 
     fn end(&self, at: usize) -> Option<&Vec<u8>> {
@@ -160,6 +282,10 @@ impl Columns {
         }
     }
 
+    fn places(&self, sources: &[FieldSource]) -> Vec<usize> {
+        sources.iter().map(|source| self.place(*source)).collect()
+    }
+
     /// The rows of a range as chunks of at most `rows_max`, at least one.
     fn read(&self, view: &View, table: &Arc<Table>, range: KeyRange, rows_max: usize) -> Result<Vec<Chunk>> {
         let mut next_start = Some(range.start.clone());
@@ -174,7 +300,7 @@ impl Columns {
                 builders.iter_mut().zip(cells).try_for_each(|(builder, cell)| builder.push(cell))
             })?;
             if let Some(start) = next_start.take() {
-                chunks.push(Chunk { start, batch: Some(self.finish(builders, rows)?) });
+                chunks.push(Chunk { start, batch: Some(self.finish(builders, rows)?), codes: HashMap::new() });
             }
             if !more {
                 return Ok(chunks);

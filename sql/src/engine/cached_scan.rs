@@ -17,8 +17,9 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Par
 use kalamdb_core::catalog::Table;
 use kalamdb_core::expr::Expr;
 use kalamdb_core::store::KeyRange;
-use kalamdb_core::{Result, TableId, View};
+use kalamdb_core::{Result, TableId, Type, View};
 
+use super::cache::{CodedBatches, TableCache};
 use super::catalog::Slot;
 use super::errors::to_datafusion;
 use super::scan::key_order;
@@ -34,6 +35,8 @@ pub struct CachedScan {
     table: Arc<Table>,
     fields: Vec<TableField>,
     conditions: Vec<Expr>,
+    /// The field whose texts have to have codes.
+    coded: Option<FieldSource>,
     limit: Option<usize>,
     /// Rows when the plan was made.
     rows: usize,
@@ -59,9 +62,20 @@ impl CachedScan {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        let mut scan = CachedScan { slot, table, fields, conditions, limit: None, rows: 0, properties };
-        scan.rows = scan.batches()?.iter().map(RecordBatch::num_rows).sum();
+        let mut scan = CachedScan { slot, table, fields, conditions, coded: None, limit: None, rows: 0, properties };
+        scan.rows = rows_in(&scan.batches()?);
         Ok(scan)
+    }
+
+    /// The same, for [`CachedScan::coded_batches`] with the texts of the field at this place; nothing if it has no texts, or
+    /// too many.
+    ///
+    /// # Errors
+    /// As [`CachedScan::new`].
+    pub fn with_codes(&self, at: usize) -> Result<Option<CachedScan>> {
+        let Some(field) = self.fields.get(at).filter(|field| field.ty == Type::Text) else { return Ok(None) };
+        let scan = CachedScan { coded: Some(field.source), ..self.clone() };
+        Ok(scan.coded_batches()?.is_some().then_some(scan))
     }
 
     /// The table that it reads.
@@ -69,22 +83,45 @@ impl CachedScan {
         self.table.id
     }
 
-    /// Whether the plan is as good for `view` as for the one that it was made for: the table is as large, more or less.
+    /// Whether the plan is as good for `view` as for the one that it was made for: the table is as large, more or less, and
+    /// has the codes that were asked for.
     ///
     /// # Errors
     /// As [`CachedScan::new`].
     pub fn is_fresh(&self) -> Result<bool> {
-        let rows = self.batches()?.iter().map(RecordBatch::num_rows).sum::<usize>();
+        let rows = match self.coded {
+            None => rows_in(&self.batches()?),
+            Some(_) => match self.coded_batches()? {
+                Some(coded) => coded.batches.iter().map(|(batch, _)| batch.num_rows()).sum(),
+                None => return Ok(false),
+            },
+        };
         Ok(rows / 2 <= self.rows + 500 && self.rows / 2 <= rows + 500)
     }
 
     fn batches(&self) -> Result<Vec<RecordBatch>> {
+        self.read(|cache, view, ranges, fields| cache.batches(view, &self.table, ranges, fields))
+    }
+
+    /// All rows, with the codes of the texts of the field that they were asked of; nothing if it has too many.
+    ///
+    /// # Errors
+    /// As [`CachedScan::new`].
+    pub fn coded_batches(&self) -> Result<Option<CodedBatches>> {
+        let Some(coded) = self.coded else { return Ok(None) };
+        self.read(|cache, view, ranges, fields| cache.coded_batches(view, &self.table, ranges, fields, coded))
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&TableCache, &View, &[KeyRange], &[FieldSource]) -> Result<T>) -> Result<T> {
         let current = self.slot.get()?;
         let ranges = ranges(&current.view, &self.table, &self.conditions)?;
-        let sources: Vec<FieldSource> = self.fields.iter().map(|field| field.source).collect();
-        let cache = current.cache()?;
-        cache.batches(&current.view, &self.table, &ranges, &sources)
+        let fields: Vec<FieldSource> = self.fields.iter().map(|field| field.source).collect();
+        read(current.cache()?, &current.view, &ranges, &fields)
     }
+}
+
+fn rows_in(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
 }
 
 /// The ranges of the primary key with all rows for which the conditions are true.

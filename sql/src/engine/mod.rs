@@ -7,6 +7,7 @@ mod arrow;
 mod cache;
 mod cached_scan;
 mod catalog;
+mod codes;
 mod errors;
 mod explain;
 mod filter;
@@ -220,13 +221,16 @@ fn columns_of(logical: &LogicalPlan, plan: &Arc<dyn ExecutionPlan>) -> Vec<Resul
     columns
 }
 
-/// DataFusion's own rules but one, and one partition at the end.
+/// DataFusion's own rules but one, groups of texts by their codes, and one partition at the end.
 ///
 /// The logical plan reads no column in vain already, and swapping projections in the physical plan fails for some
 /// filters over an ordered scan with a limit ("input field name … does not match with the projection expression …").
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| rule.name() != "ProjectionPushdown");
+    // Then a node that only yields now and again comes between an aggregate and its scan.
+    let cooperative = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
+    rules.insert(cooperative.unwrap_or(rules.len()), Arc::new(codes::GroupByCodes));
     rules.push(Arc::new(sequential::OnePartition));
     rules
 }

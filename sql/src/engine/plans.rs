@@ -17,6 +17,7 @@ use kalamdb_core::catalog::Catalog;
 use kalamdb_core::{Result, View};
 
 use super::cached_scan::CachedScan;
+use super::codes::CodedGroups;
 use super::errors::from_datafusion;
 use crate::result::ResultColumn;
 
@@ -95,6 +96,8 @@ fn scans(plan: &Arc<dyn ExecutionPlan>) -> Option<Vec<CachedScan>> {
             waiting.extend(children);
         } else if let Some(scan) = plan.downcast_ref::<CachedScan>() {
             scans.push(scan.clone());
+        } else if let Some(groups) = plan.downcast_ref::<CodedGroups>() {
+            scans.push(groups.scan().clone());
         } else if !(plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>()) {
             return None;
         }

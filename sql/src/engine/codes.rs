@@ -1,0 +1,189 @@
+//! Groups of a column with few texts, by numbers.
+//!
+//! To find the group of a row by its text, all of the text is hashed and compared. The cache gives each text of a column a
+//! code once; where an aggregate groups a whole cached table by such a column, the codes are its groups.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use datafusion::arrow::compute::filter;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as DfResult, exec_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties};
+
+use super::cache::CodedBatches;
+use super::cached_scan::CachedScan;
+use super::errors::to_datafusion;
+
+/// Replaces aggregates that group a whole cached table by one column of texts.
+#[derive(Debug)]
+pub struct GroupByCodes;
+
+impl PhysicalOptimizerRule for GroupByCodes {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            Ok(match CodedGroups::of(&node)? {
+                Some(groups) => Transformed::yes(Arc::new(groups) as Arc<dyn ExecutionPlan>),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "group_by_codes"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The leaf of a plan that reads a table from the cache and gives its groups by one column of texts.
+#[derive(Debug)]
+pub struct CodedGroups {
+    aggregate: AggregateExec,
+    scan: CachedScan,
+}
+
+impl CodedGroups {
+    /// What gives the same as an aggregate; nothing for other plans and for aggregates that need more than codes.
+    fn of(plan: &Arc<dyn ExecutionPlan>) -> DfResult<Option<CodedGroups>> {
+        let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else { return Ok(None) };
+        let groups = aggregate.group_expr();
+        let ([(group, _)], Some(scan)) = (groups.expr(), aggregate.input().downcast_ref::<CachedScan>()) else {
+            return Ok(None);
+        };
+        let Some(column) = group.downcast_ref::<Column>() else { return Ok(None) };
+        // Groups that come in order are given in order, which codes are not in.
+        let is_plain = *aggregate.mode() == AggregateMode::Single
+            && groups.is_single()
+            && aggregate.limit_options().is_none()
+            && *aggregate.input_order_mode() == InputOrderMode::Linear
+            && scan.fetch().is_none();
+        let are_functions_plain = || {
+            let mut functions = aggregate.aggr_expr().iter();
+            functions.all(|function| function.groups_accumulator_supported() && function.order_bys().is_empty())
+        };
+        if !(is_plain && are_functions_plain()) {
+            return Ok(None);
+        }
+        let scan = scan.with_codes(column.index()).map_err(to_datafusion)?;
+        Ok(scan.map(|scan| CodedGroups { aggregate: aggregate.clone(), scan }))
+    }
+
+    /// What it reads.
+    pub fn scan(&self) -> &CachedScan {
+        &self.scan
+    }
+
+    fn groups(&self, memory: &MemoryReservation) -> DfResult<RecordBatch> {
+        let Some(CodedBatches { batches, texts }) = self.scan.coded_batches().map_err(to_datafusion)? else {
+            // The plan would have been made again.
+            return exec_err!("a plan groups a table by codes, which its column does not have");
+        };
+        let mut is_group = vec![false; texts.len()];
+        let mut functions = self.functions()?;
+        for (batch, codes) in &batches {
+            codes.iter().for_each(|code| is_group[*code] = true);
+            for function in &mut functions {
+                function.update(batch, codes, texts.len())?;
+            }
+            memory.try_resize(functions.iter().map(|function| function.accumulator.size()).sum())?;
+        }
+        let groups = texts.iter().zip(&is_group).filter(|(_, is_group)| **is_group);
+        let groups: StringArray = groups.map(|(text, _)| text.as_deref()).collect();
+        let is_group = BooleanArray::from(is_group);
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(groups)];
+        for function in &mut functions {
+            // A table without rows gives a function no groups.
+            let values = function.accumulator.evaluate(EmitTo::All)?;
+            columns.push(if batches.is_empty() { values.slice(0, 0) } else { filter(&values, &is_group)? });
+        }
+        Ok(RecordBatch::try_new(self.schema(), columns)?)
+    }
+
+    fn functions(&self) -> DfResult<Vec<Function>> {
+        let functions = self.aggregate.aggr_expr().iter().zip(self.aggregate.filter_expr());
+        let function = functions.map(|(function, filter)| {
+            let accumulator = function.create_groups_accumulator()?;
+            Ok(Function { arguments: function.expressions(), filter: filter.clone(), accumulator })
+        });
+        function.collect()
+    }
+}
+
+/// A function of every group.
+struct Function {
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    accumulator: Box<dyn GroupsAccumulator>,
+}
+
+impl Function {
+    fn update(&mut self, batch: &RecordBatch, codes: &[usize], groups: usize) -> DfResult<()> {
+        let array = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(batch.num_rows());
+        let arguments = self.arguments.iter().map(array).collect::<DfResult<Vec<ArrayRef>>>()?;
+        let filter = self.filter.as_ref().map(array).transpose()?;
+        self.accumulator.update_batch(&arguments, codes, filter.as_ref().map(|filter| filter.as_boolean()), groups)
+    }
+}
+
+impl DisplayAs for CodedGroups {
+    fn fmt_as(&self, as_what: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodedGroups: ")?;
+        self.aggregate.fmt_as(as_what, f)?;
+        f.write_str(", ")?;
+        self.scan.fmt_as(as_what, f)
+    }
+}
+
+impl ExecutionPlan for CodedGroups {
+    fn name(&self) -> &str {
+        "CodedGroups"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.aggregate.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        apply: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+    ) -> DfResult<TreeNodeRecursion> {
+        self.aggregate.apply_expressions(apply)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let memory = MemoryConsumer::new("groups").register(context.memory_pool());
+        let groups = self.groups(&memory)?;
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter([Ok(groups)]))))
+    }
+}
