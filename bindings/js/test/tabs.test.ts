@@ -119,6 +119,30 @@ describe('a tab that greets the leader', () => {
   })
 })
 
+describe('a tab that came before anybody knew whose rows they are', () => {
+  it('is sent away if they are of another user, before it is told of a row', async () => {
+    const world = new World()
+    const sync = { url: 'https://db.example.com', token: 'secret', start: false }
+    const leader = await world.open({ sync })
+    const [ada, ben] = await Promise.all(['ada', 'ben'].map((user) => world.open({ sync: { ...sync, user } })))
+    const seen: unknown[] = []
+    const ended: string[] = []
+    const query = ben!.query('SELECT k, v').live()
+    query.onChange(
+      ({ rows }) => seen.push(...rows),
+      (error) => ended.push(error.code)
+    )
+    await query.ready
+    world.engine.user = 'ada'
+    await leader.query(insert, ['a', 1])
+    await world.settle()
+    expect([seen, ended]).toEqual([[], ['other_user']])
+    await expect(ben!.query('SELECT k, v')).rejects.toMatchObject({ kind: 'unauthorized', code: 'other_user' })
+    expect(await ada!.query('SELECT k, v')).toEqual([{ k: 'a', v: 1 }])
+    await Promise.all([leader.close(), ada!.close(), ben!.close()])
+  })
+})
+
 describe('signing out', () => {
   it('ends a tab that has slept for long, too', async () => {
     const world = new World()

@@ -32,6 +32,8 @@ export interface HostEvents {
   wiped(): Promise<void>
   /** The tab that asked for it knows, too. */
   left(): void
+  /** The server has said whose rows they are: tabs of other users are to hear nothing any more. */
+  owned(user: string): void
 }
 
 /** Writes that do not show in a number of their own: those of the catalog. */
@@ -50,6 +52,7 @@ export class EngineHost {
   readonly #status: StatusWatch
   readonly #query: LazyQueryModule
   #modules: readonly ModuleInfo[]
+  #user: string | undefined
   #wish: SyncWish | undefined
   #isTurnDue = false
   #hasChanged = false
@@ -87,9 +90,14 @@ export class EngineHost {
     this.#status = new StatusWatch(
       engine,
       environment,
-      (status) => this.#tell({ status }),
+      (status) => {
+        if (status.user !== this.#user && status.user !== undefined) events.owned(status.user)
+        this.#user = status.user
+        this.#tell({ status })
+      },
       (error) => this.#broken(error)
     )
+    this.#user = this.#status.status.user
     this.#durability = new Durability(
       () => engine.settled(),
       (commit) => this.#durable(commit),
@@ -104,7 +112,7 @@ export class EngineHost {
 
   /** Whose rows they are, once that is known. */
   get user(): string | undefined {
-    return this.#status.status.user
+    return this.#user
   }
 
   get tabs(): Iterable<AttachedTab> {
@@ -403,7 +411,10 @@ export class EngineHost {
 
   #look(): void {
     this.#hasChanged = false
-    this.#status.due()
+    // A tab of another user must not be told rows first.
+    const isInDoubt = this.#user === undefined && [...this.#tabs.values()].some(({ info }) => info.user !== undefined)
+    if (isInDoubt) this.#status.look()
+    else this.#status.due()
     this.#lives.flush()
     this.#outcomes.look()
   }

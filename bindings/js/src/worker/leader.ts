@@ -22,6 +22,8 @@ const OPEN_AGAIN_MILLIS = 300
 const SWEEP_MILLIS = 10_000
 
 interface Follower {
+  /** Whose rows it expects, if it says so. */
+  readonly user: string | undefined
   readonly channel: Channel
   readonly asks: Asks
   /** Ends the wait for the tab's end. */
@@ -30,7 +32,7 @@ interface Follower {
 }
 
 /** What a leader tells its worker. @internal */
-export interface LeaderEvents extends HostEvents {
+export interface LeaderEvents extends Omit<HostEvents, 'owned'> {
   lobby(message: LobbyMessage): void
   /** A tab has come, and the engine's store has failed: it should not be given that one. */
   useless(): void
@@ -127,7 +129,10 @@ export class Leader {
   async #openHost(options: OpenOptions): Promise<EngineHost> {
     for (let opens = 1; ; opens++) {
       try {
-        return await EngineHost.open(options, this.#environment, this.#events)
+        return await EngineHost.open(options, this.#environment, {
+          ...this.#events,
+          owned: (user) => this.#owned(user)
+        })
       } catch (error) {
         if (
           !isKalamError(error) ||
@@ -157,7 +162,8 @@ export class Leader {
       return this.#refuse(info.tab, otherUser(user, info.user))
     const channel = open(names.tab(this.#name, info.tab))
     const asks = new Asks((ask) => this.#tell(channel, { type: 'ask', term: this.term, ask }))
-    const follower: Follower = { channel, asks, watch: new AbortController(), heard: this.#environment.now() }
+    const { now } = this.#environment
+    const follower: Follower = { user: info.user, channel, asks, watch: new AbortController(), heard: now() }
     this.#followers.set(info.tab, follower)
     channel.onmessage = ({ data }) => this.#told(info.tab, follower, data as ToLeader)
     const port: TabPort = {
@@ -176,6 +182,15 @@ export class Leader {
       .catch(() => {
         // The watch is over: the follower was forgotten otherwise.
       })
+  }
+
+  /** Followers that came before anybody knew whose rows they are. */
+  #owned(owner: string): void {
+    for (const [tab, { user }] of [...this.#followers]) {
+      if (user === undefined || user === owner) continue
+      this.#forget(tab)
+      this.#refuse(tab, otherUser(owner, user))
+    }
   }
 
   #refuse(tab: string, error: KalamError): void {
