@@ -1,6 +1,7 @@
 import type { Client } from './client/client.js'
 import type { Events } from './client/events.js'
 import type { ModuleInfo } from './engine.js'
+import type { KalamError } from './errors.js'
 import { LiveQuery } from './live/query.js'
 import { LiveRegistry } from './live/registry.js'
 import { type LiveSink, LiveSource } from './live/source.js'
@@ -62,6 +63,14 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
       all: async (statements) => (await client.script(statements)).progress,
       echo: (edit) => this.#lives.echo(edit)
     })
+  }
+
+  /**
+   * Why nothing can be asked of it any more, as after {@link Database.close}, after a sign-out in another tab, or when its worker
+   * has crashed too often: close it and open it again. Undefined while it works.
+   */
+  get ended(): KalamError | undefined {
+    return this.#client.ended
   }
 
   /** This tab among others. */

@@ -447,7 +447,10 @@ describe('the worker', () => {
   it('that crashes again and again is given up', async () => {
     const world = new World()
     const [db] = await tabs(world, 1)
+    const told: boolean[] = []
+    db!.on('error', (error) => told.push(error === db!.ended))
     for (let at = 0; at < 6; at++) {
+      expect(db!.ended).toBeUndefined()
       await expect(db!.query('PANIC')).rejects.toMatchObject({ kind: 'internal', code: 'worker_crashed' })
       await world.settle()
     }
@@ -455,6 +458,8 @@ describe('the worker', () => {
       code: 'worker_crashed',
       message: expect.stringContaining('is not started again') as string
     })
+    expect(told).toEqual([true])
+    await db!.close()
   })
 
   it("that crashes in the leader's tab lets another tab go on", async () => {

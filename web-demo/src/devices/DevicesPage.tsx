@@ -1,4 +1,3 @@
-import type { KalamError } from 'kalamdb'
 import { KalamProvider } from 'kalamdb/react'
 import { useEffect, useState } from 'react'
 import type { BoardRow, Demo } from '../database/schema'
@@ -46,10 +45,11 @@ function Both({ account }: { readonly account: Account }) {
     setOpened({ state: 'opening' })
     Promise.all([deviceOf(account, 'a'), deviceOf(account, 'b')]).then(([a, b]) => {
       if (!isCurrent) return
-      const ended = (error: KalamError): void => {
-        if (error.kind === 'closed') fail(error)
-      }
-      stops = [a.on('error', ended), b.on('error', ended)]
+      stops = [a, b].map((device) =>
+        device.on('error', (error) => {
+          if (device.ended !== undefined) fail(error)
+        })
+      )
       setOpened({ state: 'open', a, b })
     }, fail)
     return () => {

@@ -32,7 +32,7 @@ export function openDevice(account: Account, device: DeviceName, opener: Opener)
 
 function dropEnded(database: Demo, drop: () => void): void {
   database.on('error', (error) => {
-    if (error.kind !== 'closed') return complain(error)
+    if (database.ended === undefined) return complain(error)
     drop()
     // It may fail once more, and has nothing to lose any more.
     closing = closing.then(() => database.close()).catch(() => {})

@@ -94,8 +94,8 @@ async function enter(account: Account): Promise<void> {
 
 function watch(account: Account, database: Demo): void {
   database.on('error', (error: KalamError) => {
-    // Signed out in another tab, or the store is gone: nothing works until it is opened again.
-    if (error.kind === 'closed' && session.phase === 'open' && session.database === database) become({ phase: 'failed', account, error, database })
+    // As after a sign-out in another tab: nothing works until it is opened again.
+    if (database.ended !== undefined && session.phase === 'open' && session.database === database) become({ phase: 'failed', account, error, database })
     else complain(error)
   })
   database.on('restarted', ({ writes }) => tell(`The database was started again after a crash; ${writes} writes were made again.`))

@@ -11,8 +11,8 @@ export interface Events {
     readonly writes: number
   }
   /**
-   * The store does not work any more, a write that had been made is lost, or the database has ended (kind `closed`, or
-   * `worker_crashed` too often) although this page has not closed it.
+   * The store does not work any more, a write that had been made is lost, or the database has ended although this page has not
+   * closed it: `db.ended` is there then.
    */
   error: KalamError
   /** This tab became the leader, or ceased to be it. */
