@@ -34,7 +34,7 @@ pub async fn run(backend: ServerBackend, sql: &str, params: &[Value]) -> Result<
 /// Runs `sql` as one transaction; its commit writes what `seal` makes of the results too.
 ///
 /// # Errors
-/// As [`Session::execute`]; what `seal` gives. Nothing has changed then.
+/// As [`Session::step`]; what `seal` gives. Nothing has changed then.
 pub async fn run_sealed(
     server: &Arc<Server>,
     space: SpaceId,
@@ -46,7 +46,7 @@ pub async fn run_sealed(
     let sealed = Arc::new(Sealed { inner: backend, server: server.clone(), space, seal: Mutex::new(None) });
     let mut session = Session::new(sealed.clone());
     session.execute("BEGIN", &[]).await?;
-    let results = session.execute(sql, params).await?;
+    let results = session.step(sql, params).await?;
     *sealed.seal.lock() = Some(seal(&results)?);
     session.execute("COMMIT", &[]).await?;
     Ok(results)

@@ -61,6 +61,42 @@ impl Session {
         self.execute_request(None, sql, params).await
     }
 
+    /// Runs a text that is one statement with rows: SELECT, SHOW, DESCRIBE or EXPLAIN.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; kind `invalid` with code `no_query` for any other text, which has no effect then.
+    pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<StatementResult> {
+        let script = self.scripts.get(sql)?;
+        let is_query =
+            matches!(script.statements[..], [Statement::Query(_) | Statement::Show(_) | Statement::Explain(..)]);
+        let result = if is_query { self.execute(sql, params).await?.pop() } else { None };
+        let message = "the text is not one query: use execute or run for other statements";
+        result.ok_or_else(|| Error::invalid("no_query", message))
+    }
+
+    /// Runs the statements of `sql` in the open transaction: all of them, or none if one fails.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; kind `invalid` with code `transaction_control` for BEGIN, COMMIT and ROLLBACK, which whoever
+    /// has the transaction runs, and with code `no_transaction` if none is open.
+    pub async fn step(&mut self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
+        let script = self.scripts.get(sql)?;
+        let is_control = |of: &Statement| matches!(of, Statement::Begin | Statement::Commit | Statement::Rollback);
+        if let Some(control) = script.statements.iter().find(|of| is_control(of)) {
+            let what = control.tag();
+            let message = format!("{what} cannot stand here: the text is part of a transaction, which its caller ends");
+            return Err(Error::invalid("transaction_control", message));
+        }
+        let point = self.transaction.as_ref().ok_or_else(|| no_transaction("a step"))?.save_point();
+        let results = self.execute(sql, params).await;
+        if results.is_err()
+            && let Some(transaction) = &mut self.transaction
+        {
+            transaction.roll_back(point);
+        }
+        results
+    }
+
     /// As [`Session::execute`], but a statement that committed under this id before is not run again: its answer is
     /// given once more, without the rows of queries. A block of BEGIN … COMMIT that committed is passed over whole.
     ///

@@ -178,9 +178,11 @@ async fn every_query_answers_or_fails_as_meant() {
 
 const GROUPED: &str =
     "WITH g AS (SELECT topic, count(*) AS n, sum(likes), avg(stars), max(price), min(tag), count(stars),
-        count(*) FILTER (WHERE stars > 1), max(made) FILTER (WHERE stars IS NULL)
+        count(*) FILTER (WHERE stars > 1), max(made) FILTER (WHERE stars IS NULL), avg(price), min(stars), sum(stars),
+        bool_and(stars > 2), bit_and(stars), avg(made - TIMESTAMP '2026-01-01T00:00:00Z')
     FROM app.notes GROUP BY topic) SELECT * FROM g ORDER BY topic";
-const DISTINCT: &str = "WITH g AS (SELECT DISTINCT topic FROM app.notes) SELECT * FROM g ORDER BY topic";
+/// In the order in which they appear.
+const DISTINCT: &str = "WITH g AS (SELECT DISTINCT topic FROM app.notes) SELECT * FROM g";
 /// With functions that need the rows in an order, or more than a number for each group.
 const OTHERWISE_GROUPED: &str = "WITH g AS (SELECT topic, first_value(id ORDER BY stars, id), count(DISTINCT stars),
         max(topic), string_agg(topic, ',' ORDER BY id)
@@ -196,6 +198,9 @@ async fn groups_codes(both: &mut Both, sql: &str) -> bool {
 async fn groups_of_texts_are_the_same_by_their_codes_and_without_them() {
     let mut both = Both::new().await.expect("a database");
     let many = "INSERT INTO app.notes (id, topic) SELECT value, 'n' || value FROM generate_series(100, 10200)";
+    let later = "INSERT INTO app.notes (id, topic, stars, price)
+        SELECT value, CASE WHEN value > 9000 THEN 'late' ELSE 'early' END, CASE WHEN value > 9000 THEN NULL ELSE 5 END,
+            CASE WHEN value > 9000 THEN NULL ELSE 1.25 END FROM generate_series(100, 10000)";
     for (write, has_codes) in [
         ("DELETE FROM app.notes WHERE id = 0", true),
         (
@@ -206,10 +211,22 @@ async fn groups_of_texts_are_the_same_by_their_codes_and_without_them() {
         ("DELETE FROM app.notes WHERE id = 3", true),
         ("INSERT INTO app.notes (id, topic, price) VALUES (5, NULL, 1.5), (6, 'b', 2.5)", true),
         ("UPDATE app.notes SET topic = NULL WHERE id = 4", true),
+        // Nothing is NULL, but one text is gone.
+        ("DELETE FROM app.notes", true),
+        ("INSERT INTO app.notes (id, topic, stars, price) VALUES (1, 'a', 1, 1), (2, 'b', 2, 2), (3, 'c', 3, 3)", true),
+        ("UPDATE app.notes SET topic = 'c' WHERE id = 1", true),
+        // A group that comes late has nothing but NULL.
+        (later, true),
+        ("DELETE FROM app.notes WHERE id > 2", true),
         // More texts than have codes; later they are gone.
         (many, false),
         ("UPDATE app.notes SET topic = 'few' WHERE id > 150", true),
         ("UPDATE app.notes SET topic = 'n' || id WHERE id > 150", false),
+        // Few texts, but long ones.
+        ("DELETE FROM app.notes", true),
+        ("INSERT INTO app.notes (id, topic) VALUES (1, repeat('a', 1000000)), (2, 'b')", true),
+        ("UPDATE app.notes SET topic = repeat('b', 100000) WHERE id = 2", false),
+        ("UPDATE app.notes SET topic = 'a' WHERE id = 1", true),
         ("DELETE FROM app.notes", true),
     ] {
         both.write(write).await;

@@ -60,6 +60,8 @@ export interface Decided {
 
 /** @internal */
 export interface Engine {
+  /** Says whose rows they are, unless that is known. */
+  claim(user: string): void
   session(): Session
   status(): EngineStatus
   rejected(): RejectedWrite[]
@@ -88,6 +90,8 @@ export interface Session {
     at?: number,
     seed?: Uint8Array
   ): Uint8Array | Promise<Uint8Array>
+  /** As `execute`, for a text of the open transaction: all of it or nothing, and no COMMIT or ROLLBACK. */
+  step(sql: string, params: Uint8Array, at: number, seed: Uint8Array): Uint8Array | Promise<Uint8Array>
   readonly in_transaction: boolean
   free(): void
 }

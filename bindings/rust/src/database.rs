@@ -80,7 +80,10 @@ impl Database {
     /// # Errors
     /// As [`Database::execute`]; kind `invalid` with code `no_query` for anything else than one query.
     pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Rows> {
-        Rows::only(self.run(sql, params).await?)
+        let mut session = self.idle_session();
+        let result = session.query(sql, params).await;
+        self.give_back(session);
+        result.map(Rows::from)
     }
 
     /// Runs statements as [`Database::execute`] does and gives what each answers.
@@ -89,17 +92,25 @@ impl Database {
     /// As [`Database::execute`]. A BEGIN without its COMMIT is refused and leaves nothing behind:
     /// [`Database::begin`] is for that.
     pub async fn run(&self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
-        let mut session = self.inner.sessions.lock().pop().unwrap_or_else(|| self.session());
+        let mut session = self.idle_session();
         let results = session.execute(sql, params).await;
         if session.in_transaction() {
             let message = "the text leaves a transaction open, which is rolled back: use begin() or transaction()";
             return Err(results.err().unwrap_or_else(|| Error::invalid("transaction_open", message)));
         }
+        self.give_back(session);
+        results
+    }
+
+    fn idle_session(&self) -> Session {
+        self.inner.sessions.lock().pop().unwrap_or_else(|| self.session())
+    }
+
+    fn give_back(&self, session: Session) {
         let mut idle = self.inner.sessions.lock();
         if idle.len() < IDLE_SESSIONS_MAX {
             idle.push(session);
         }
-        results
     }
 
     /// A session of its own: BEGIN in one text may be followed by COMMIT in a later one.

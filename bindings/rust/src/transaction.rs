@@ -1,6 +1,6 @@
 //! Statements that become visible together.
 
-use kalamdb_core::{Error, Result, Value};
+use kalamdb_core::{Result, Value};
 use kalamdb_sql::{Session, StatementResult};
 
 use crate::Rows;
@@ -18,12 +18,12 @@ impl Transaction {
         Ok(Transaction { session })
     }
 
-    /// As [`Database::execute`](crate::Database::execute). A statement that fails has no effect; the transaction goes
-    /// on without it.
+    /// As [`Database::execute`](crate::Database::execute). A text that fails has no effect, whichever of its statements it
+    /// was; the transaction goes on without it.
     ///
     /// # Errors
-    /// Kind `invalid` for DDL or a statement that does not parse, `conflict` for an existing key, `closed` if a text
-    /// ended the transaction before.
+    /// Kind `invalid` for DDL, a statement that does not parse, and BEGIN, COMMIT or ROLLBACK (`transaction_control`);
+    /// `conflict` for an existing key.
     pub async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
         Ok(affected(&self.run(sql, params).await?))
     }
@@ -33,7 +33,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::execute`].
     pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows> {
-        Rows::only(self.run(sql, params).await?)
+        self.session.query(sql, params).await.map(Rows::from)
     }
 
     /// As [`Database::run`](crate::Database::run).
@@ -41,8 +41,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::execute`].
     pub async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
-        self.check()?;
-        self.session.execute(sql, params).await
+        self.session.step(sql, params).await
     }
 
     /// Makes it visible.
@@ -52,20 +51,9 @@ impl Transaction {
     /// `conflict` if what others wrote meanwhile makes it impossible. `quota` if it is too large or the
     /// disk is full. Nothing of it is visible then.
     pub async fn commit(mut self) -> Result<()> {
-        self.check()?;
         self.session.execute("COMMIT", &[]).await.map(drop)
     }
 
     /// Forgets it.
     pub fn rollback(self) {}
-
-    fn check(&self) -> Result<()> {
-        if self.session.in_transaction() {
-            return Ok(());
-        }
-        Err(Error::closed(
-            "transaction_ended",
-            "a COMMIT or ROLLBACK in a text has ended the transaction: begin another",
-        ))
-    }
 }

@@ -59,6 +59,14 @@ impl Engine {
         kalamdb_store_wasm::delete(&name).await.map_err(|error| thrown(&error))
     }
 
+    /// Says whose rows they are, unless that is known: no other user's token will be taken.
+    ///
+    /// # Errors
+    /// An error with kind and code; `other_user` if they are somebody else's.
+    pub fn claim(&self, user: String) -> Result<(), JsValue> {
+        UserId::new(user).and_then(|user| self.device.claim(&user)).map_err(|error| thrown(&error))
+    }
+
     /// A session of its own.
     pub fn session(&self) -> Session {
         let engine = Box::new(RemoteEngine::new(self.link.clone()));

@@ -51,7 +51,35 @@ impl Session {
     ) -> Result<JsValue, JsValue> {
         let seed = seed.or_else(|| request.clone()).unwrap_or_default();
         let origin = at.map(|at| Origin { at: micros(at), random: Seeded::new(&seed) });
-        let running = self.start(sql, params, request).map_err(|error| thrown(&error))?;
+        self.run(sql, params, request, false, origin)
+    }
+
+    /// As `execute`, for a text of the open transaction: all of it has its effect or nothing, and BEGIN, COMMIT and ROLLBACK
+    /// are refused.
+    ///
+    /// # Errors
+    /// As `execute`; `transaction_control`.
+    pub fn step(&self, sql: String, params: &[u8], at: f64, seed: &[u8]) -> Result<JsValue, JsValue> {
+        self.run(sql, params, None, true, Some(Origin { at: micros(at), random: Seeded::new(seed) }))
+    }
+
+    /// Whether BEGIN has run and neither COMMIT nor ROLLBACK.
+    #[wasm_bindgen(getter)]
+    pub fn in_transaction(&self) -> bool {
+        self.inner.borrow().as_ref().is_some_and(kalamdb_sql::Session::in_transaction)
+    }
+}
+
+impl Session {
+    fn run(
+        &self,
+        sql: String,
+        params: &[u8],
+        request: Option<Vec<u8>>,
+        is_step: bool,
+        origin: Option<Origin>,
+    ) -> Result<JsValue, JsValue> {
+        let running = self.start(sql, params, request, is_step).map_err(|error| thrown(&error))?;
         let mut running = WithOrigin::new(origin, running);
         match Pin::new(&mut running).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready((session, results)) => finish(&self.inner, session, results),
@@ -66,15 +94,7 @@ impl Session {
         }
     }
 
-    /// Whether BEGIN has run and neither COMMIT nor ROLLBACK.
-    #[wasm_bindgen(getter)]
-    pub fn in_transaction(&self) -> bool {
-        self.inner.borrow().as_ref().is_some_and(kalamdb_sql::Session::in_transaction)
-    }
-}
-
-impl Session {
-    fn start(&self, sql: String, params: &[u8], request: Option<Vec<u8>>) -> Result<Running> {
+    fn start(&self, sql: String, params: &[u8], request: Option<Vec<u8>>, is_step: bool) -> Result<Running> {
         let params = packed::decode(params)?;
         let request = request.map(|id| {
             <[u8; 16]>::try_from(id).map_err(|_| Error::internal("broken_request", "a request id has 16 bytes"))
@@ -85,7 +105,10 @@ impl Session {
                 Error::internal("busy_session", "a session runs one text at a time: wait for the answer")
             })?;
         Ok(Box::pin(async move {
-            let results = session.execute_request(request, &sql, &params).await;
+            let results = match is_step {
+                true => session.step(&sql, &params).await,
+                false => session.execute_request(request, &sql, &params).await,
+            };
             (session, results)
         }))
     }

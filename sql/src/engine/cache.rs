@@ -12,7 +12,7 @@ use kalamdb_core::catalog::{SYSTEM_COLUMNS, Table};
 use kalamdb_core::replica::Shipped;
 use kalamdb_core::rules::read_type;
 use kalamdb_core::store::KeyRange;
-use kalamdb_core::{CatalogVersion, ColumnId, Result, TableId, Type, View};
+use kalamdb_core::{CatalogVersion, ColumnId, Error, Result, TableId, Type, View};
 
 use super::BATCH_ROWS;
 use super::arrow::ColumnBuilder;
@@ -26,6 +26,8 @@ use crate::scan::RowScan;
 const CHUNK_ROWS_MAX: usize = 2 * BATCH_ROWS;
 /// Texts of a column that get codes. Where there are more, finding the group of a row is not what takes time.
 const TEXTS_MAX: usize = 10_000;
+/// Bytes of these texts.
+const TEXTS_BYTES_MAX: usize = 1 << 20;
 
 /// The chunks of tables.
 #[derive(Default)]
@@ -62,6 +64,7 @@ pub struct CodedBatches {
 struct Texts {
     codes: HashMap<Arc<str>, usize>,
     texts: Arc<Vec<Option<Arc<str>>>>,
+    bytes: usize,
 }
 
 /// The columns of a batch: those of the table, then all system columns.
@@ -110,7 +113,7 @@ impl TableCache {
         })
     }
 
-    /// As [`TableCache::batches`], with the codes of the column of texts `coded`; nothing if it has too many.
+    /// As [`TableCache::batches`], with the codes of the column `coded`; nothing if it is not one of texts, or has too many.
     ///
     /// # Errors
     /// What reading the view gives.
@@ -125,9 +128,10 @@ impl TableCache {
         self.with_filled(view, table, ranges, |cached| {
             let (places, coded) = (cached.columns.places(columns), cached.columns.place(coded));
             let Some(texts) = cached.give_codes(ranges, coded) else { return Ok(None) };
-            let batches = cached.wanted(ranges).filter_map(|(chunk, batch)| {
-                let codes = chunk.codes.get(&coded)?.clone();
-                Some(project(batch, &places).map(|batch| (batch, codes)))
+            let batches = cached.wanted(ranges).map(|(chunk, batch)| {
+                let codes = chunk.codes.get(&coded).cloned();
+                let codes = codes.ok_or_else(|| Error::internal("no_codes", "rows have no codes of their texts"))?;
+                Ok((project(batch, &places)?, codes))
             });
             Ok(Some(CodedBatches { batches: batches.collect::<Result<_>>()?, texts }))
         })
@@ -159,7 +163,7 @@ fn project(batch: &RecordBatch, places: &[usize]) -> Result<RecordBatch> {
 
 impl Texts {
     fn new() -> Texts {
-        Texts { codes: HashMap::new(), texts: Arc::new(vec![None]) }
+        Texts { codes: HashMap::new(), texts: Arc::new(vec![None]), bytes: 0 }
     }
 
     /// The code of a text; nothing if there are too many others.
@@ -168,7 +172,8 @@ impl Texts {
             return Some(*code);
         }
         let code = self.texts.len();
-        if code > TEXTS_MAX {
+        self.bytes += text.len();
+        if code > TEXTS_MAX || self.bytes > TEXTS_BYTES_MAX {
             return None;
         }
         let text: Arc<str> = text.into();

@@ -6,8 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
-use datafusion::arrow::compute::filter;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as DfResult, exec_err};
@@ -21,6 +20,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties};
+use futures::StreamExt;
 
 use super::cache::CodedBatches;
 use super::cached_scan::CachedScan;
@@ -93,23 +93,31 @@ impl CodedGroups {
             // The plan would have been made again.
             return exec_err!("a plan groups a table by codes, which its column does not have");
         };
-        let mut is_group = vec![false; texts.len()];
+        // Groups are numbered as they appear, for two reasons: functions take it that every group has had a row, and the order
+        // of the groups should follow from the rows alone.
+        let mut numbers: Vec<Option<usize>> = vec![None; texts.len()];
+        let mut found: Vec<Option<&str>> = Vec::new();
         let mut functions = self.functions()?;
+        let mut groups: Vec<usize> = Vec::new();
         for (batch, codes) in &batches {
-            codes.iter().for_each(|code| is_group[*code] = true);
+            groups.clear();
+            groups.extend(codes.iter().map(|code| {
+                *numbers[*code].get_or_insert_with(|| {
+                    found.push(texts[*code].as_deref());
+                    found.len() - 1
+                })
+            }));
             for function in &mut functions {
-                function.update(batch, codes, texts.len())?;
+                function.update(batch, &groups, found.len())?;
             }
             memory.try_resize(functions.iter().map(|function| function.accumulator.size()).sum())?;
         }
-        let groups = texts.iter().zip(&is_group).filter(|(_, is_group)| **is_group);
-        let groups: StringArray = groups.map(|(text, _)| text.as_deref()).collect();
-        let is_group = BooleanArray::from(is_group);
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(groups)];
+        if found.is_empty() {
+            return Ok(RecordBatch::new_empty(self.schema()));
+        }
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(found))];
         for function in &mut functions {
-            // A table without rows gives a function no groups.
-            let values = function.accumulator.evaluate(EmitTo::All)?;
-            columns.push(if batches.is_empty() { values.slice(0, 0) } else { filter(&values, &is_group)? });
+            columns.push(function.accumulator.evaluate(EmitTo::All)?);
         }
         Ok(RecordBatch::try_new(self.schema(), columns)?)
     }
@@ -184,6 +192,9 @@ impl ExecutionPlan for CodedGroups {
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let memory = MemoryConsumer::new("groups").register(context.memory_pool());
         let groups = self.groups(&memory)?;
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), futures::stream::iter([Ok(groups)]))))
+        memory.try_resize(groups.get_array_memory_size())?;
+        // It stays reserved as long as the stream has it.
+        let groups = futures::stream::iter([(groups, memory)]).map(|(groups, _memory)| Ok(groups));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), groups)))
     }
 }

@@ -45,6 +45,8 @@ function Both({ account }: { readonly account: Account }) {
     setOpened({ state: 'opening' })
     Promise.all([deviceOf(account, 'a'), deviceOf(account, 'b')]).then(([a, b]) => {
       if (!isCurrent) return
+      const ended = a.ended ?? b.ended
+      if (ended !== undefined) return fail(ended)
       stops = [a, b].map((device) =>
         device.on('error', (error) => {
           if (device.ended !== undefined) fail(error)

@@ -19,7 +19,7 @@ export function openDevice(account: Account, device: DeviceName, opener: Opener)
   const name = databaseName(account, device)
   const known = open.get(name)
   if (known !== undefined) return known
-  // A worker whose database has ended holds its lock until it is closed.
+  // The one before it may have ended, and is closed first.
   const opening = closing.then(() => opener(account, device, false))
   open.set(name, opening)
   const drop = (): void => {

@@ -112,7 +112,6 @@ export async function again(): Promise<void> {
   if (session.phase !== 'failed') return
   const { account, database } = session
   become({ phase: 'opening', account })
-  // The worker of a database that has ended still holds its lock.
   await close(database)
   await (account.from === 'served' ? start() : enter(account))
 }

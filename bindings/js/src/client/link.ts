@@ -18,7 +18,7 @@ export interface LinkHandlers {
   ended(error: KalamError): void
 }
 
-/** Crashes within {@link RESTARTS_MILLIS} after which the worker is not started again. */
+/** So often within {@link RESTARTS_MILLIS} the worker is started again. */
 const RESTARTS_MAX = 5
 const RESTARTS_MILLIS = 60_000
 /** How long a worker may take to say that its script runs. */

@@ -32,8 +32,6 @@ export interface HostEvents {
   wiped(): Promise<void>
   /** The tab that asked for it knows, too. */
   left(): void
-  /** The server has said whose rows they are: tabs of other users are to hear nothing any more. */
-  owned(user: string): void
 }
 
 /** Writes that do not show in a number of their own: those of the catalog. */
@@ -52,7 +50,6 @@ export class EngineHost {
   readonly #status: StatusWatch
   readonly #query: LazyQueryModule
   #modules: readonly ModuleInfo[]
-  #user: string | undefined
   #wish: SyncWish | undefined
   #isTurnDue = false
   #hasChanged = false
@@ -90,14 +87,9 @@ export class EngineHost {
     this.#status = new StatusWatch(
       engine,
       environment,
-      (status) => {
-        if (status.user !== this.#user && status.user !== undefined) events.owned(status.user)
-        this.#user = status.user
-        this.#tell({ status })
-      },
+      (status) => this.#tell({ status }),
       (error) => this.#broken(error)
     )
-    this.#user = this.#status.status.user
     this.#durability = new Durability(
       () => engine.settled(),
       (commit) => this.#durable(commit),
@@ -110,9 +102,14 @@ export class EngineHost {
     return this.#hasFailed && this.#opened.storage.mode === 'indexeddb'
   }
 
-  /** Whose rows they are, once that is known. */
-  get user(): string | undefined {
-    return this.#user
+  /**
+   * A tab says whose rows they are, which the first one decides.
+   *
+   * @throws KalamError `unauthorized`/`other_user` if they are somebody else's
+   */
+  claim(user: string): void {
+    this.#engine.claim(user)
+    this.#status.due()
   }
 
   get tabs(): Iterable<AttachedTab> {
@@ -411,10 +408,7 @@ export class EngineHost {
 
   #look(): void {
     this.#hasChanged = false
-    // A tab of another user must not be told rows first.
-    const isInDoubt = this.#user === undefined && [...this.#tabs.values()].some(({ info }) => info.user !== undefined)
-    if (isInDoubt) this.#status.look()
-    else this.#status.due()
+    this.#status.due()
     this.#lives.flush()
     this.#outcomes.look()
   }

@@ -22,8 +22,6 @@ const OPEN_AGAIN_MILLIS = 300
 const SWEEP_MILLIS = 10_000
 
 interface Follower {
-  /** Whose rows it expects, if it says so. */
-  readonly user: string | undefined
   readonly channel: Channel
   readonly asks: Asks
   /** Ends the wait for the tab's end. */
@@ -32,7 +30,7 @@ interface Follower {
 }
 
 /** What a leader tells its worker. @internal */
-export interface LeaderEvents extends Omit<HostEvents, 'owned'> {
+export interface LeaderEvents extends HostEvents {
   lobby(message: LobbyMessage): void
   /** A tab has come, and the engine's store has failed: it should not be given that one. */
   useless(): void
@@ -129,10 +127,7 @@ export class Leader {
   async #openHost(options: OpenOptions): Promise<EngineHost> {
     for (let opens = 1; ; opens++) {
       try {
-        return await EngineHost.open(options, this.#environment, {
-          ...this.#events,
-          owned: (user) => this.#owned(user)
-        })
+        return await EngineHost.open(options, this.#environment, this.#events)
       } catch (error) {
         if (
           !isKalamError(error) ||
@@ -157,13 +152,14 @@ export class Leader {
     if (this.#host === undefined || this.#name === undefined || open === undefined || locks === undefined) return
     this.#forget(info.tab)
     if (this.#followers.size >= TABS_MAX - 1) return this.#refuse(info.tab, tooManyTabs())
-    const { user } = this.#host
-    if (user !== undefined && info.user !== undefined && user !== info.user)
-      return this.#refuse(info.tab, otherUser(user, info.user))
+    try {
+      if (info.user !== undefined) this.#host.claim(info.user)
+    } catch (error) {
+      return this.#refuse(info.tab, kalamError(plainError(error)))
+    }
     const channel = open(names.tab(this.#name, info.tab))
     const asks = new Asks((ask) => this.#tell(channel, { type: 'ask', term: this.term, ask }))
-    const { now } = this.#environment
-    const follower: Follower = { user: info.user, channel, asks, watch: new AbortController(), heard: now() }
+    const follower: Follower = { channel, asks, watch: new AbortController(), heard: this.#environment.now() }
     this.#followers.set(info.tab, follower)
     channel.onmessage = ({ data }) => this.#told(info.tab, follower, data as ToLeader)
     const port: TabPort = {
@@ -182,15 +178,6 @@ export class Leader {
       .catch(() => {
         // The watch is over: the follower was forgotten otherwise.
       })
-  }
-
-  /** Followers that came before anybody knew whose rows they are. */
-  #owned(owner: string): void {
-    for (const [tab, { user }] of [...this.#followers]) {
-      if (user === undefined || user === owner) continue
-      this.#forget(tab)
-      this.#refuse(tab, otherUser(owner, user))
-    }
   }
 
   #refuse(tab: string, error: KalamError): void {
@@ -240,13 +227,6 @@ export class Leader {
 
 const tooManyTabs = (): KalamError =>
   new KalamError('quota', 'too_many_tabs', `${TABS_MAX} tabs have the database open, which is the most: close some`)
-
-const otherUser = (owner: string, other: string): KalamError =>
-  new KalamError(
-    'unauthorized',
-    'other_user',
-    `the database belongs to user \`${owner}\`, not to \`${other}\`: sign in as the former, or open another one`
-  )
 
 /** Questions for a tab's token that wait for an answer. @internal */
 export class Asks {

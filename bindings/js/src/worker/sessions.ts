@@ -79,19 +79,7 @@ export class OpenTransaction {
   }
 
   step(statement: TransactionStatement): Soon<Uint8Array> {
-    return this.#inTurn(() =>
-      next(run(this.#session, statement), (result) => {
-        if (!this.#session.in_transaction) {
-          begin(this.#session, statement.at)
-          throw new KalamError(
-            'invalid',
-            'transaction_control',
-            'COMMIT and ROLLBACK do not stand within db.transaction(): return to commit, and throw to roll back'
-          )
-        }
-        return result
-      })
-    )
+    return this.#inTurn(() => run(this.#session, statement))
   }
 
   /** Commits under a request's id. The session is gone after. */
@@ -131,7 +119,7 @@ function begin(session: Session, at: number): Soon<Uint8Array> {
 }
 
 function run(session: Session, { sql, params, at, seed }: TransactionStatement): Soon<Uint8Array> {
-  return session.execute(sql, params, undefined, at, seed)
+  return session.step(sql, params, at, seed)
 }
 
 /** A transaction in one piece. @internal */

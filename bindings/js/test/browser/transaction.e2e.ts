@@ -119,13 +119,33 @@ it('use the query module, too', async () => {
 })
 
 it('refuse COMMIT within', async () => {
-  await expect(
-    tab.run(({ db }) =>
-      db.transaction(async (tx) => {
-        await tx.query('COMMIT')
-      })
-    )
-  ).rejects.toMatchObject({ kind: 'invalid', code: 'transaction_control' })
+  for (const control of ['COMMIT', 'ROLLBACK', 'BEGIN', 'COMMIT; BEGIN']) {
+    await expect(
+      tab.run(
+        ({ db }, text) =>
+          db.transaction(async (tx) => {
+            await tx.sql`INSERT INTO app.accounts VALUES ('kim', 5)`
+            await tx.query(text)
+          }),
+        control
+      )
+    ).rejects.toMatchObject({ kind: 'invalid', code: 'transaction_control' })
+  }
   await expect(tab.query('BEGIN; DELETE FROM app.accounts')).rejects.toMatchObject({ code: 'transaction_left_open' })
   expect(await amounts()).toHaveLength(2)
+})
+
+it('take a text whole or not at all', async () => {
+  await tab.run(({ db }) =>
+    db.transaction(async (tx) => {
+      await tx.query("INSERT INTO app.accounts VALUES ('kim', 5); INSERT INTO app.accounts VALUES ('eve', 5)").then(
+        () => {
+          throw new Error('eve is there already')
+        },
+        () => {}
+      )
+      await tx.sql`INSERT INTO app.accounts VALUES ('leo', 5)`
+    })
+  )
+  expect(await tab.query("SELECT name FROM app.accounts WHERE name IN ('kim', 'leo')")).toEqual([{ name: 'leo' }])
 })

@@ -119,6 +119,11 @@ export class FakeEngine implements Engine {
     this.#persisted = this.commits.length
   }
 
+  claim(user: string): void {
+    this.user ??= user
+    if (this.user !== user) throw thrown('unauthorized', 'other_user', `the database belongs to user \`${this.user}\``)
+  }
+
   session(): Session {
     return new FakeSession(this)
   }
@@ -299,6 +304,12 @@ class FakeSession implements Session {
       this.#engine.description.push([column, type, null, !text.includes('NOT NULL')])
     if (text.startsWith('CREATE') || text.startsWith('ALTER')) return packResults([{ tag: 'CREATE TABLE' }])
     return this.#statement(text, values, id)
+  }
+
+  step(sql: string, params: Uint8Array, at: number, seed: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (/\b(BEGIN|COMMIT|ROLLBACK)\b/.test(sql))
+      throw thrown('invalid', 'transaction_control', 'it does not stand within a transaction that a function has begun')
+    return this.execute(sql, params, undefined, at, seed)
   }
 
   #commit(request: string | undefined): Uint8Array {

@@ -95,12 +95,20 @@ async fn misuse_is_named() {
         "wrong_parameter_count"
     );
     for text in ["INSERT INTO app.notes (id, title) VALUES (1, 'x')", "SELECT 1; SELECT 2", ""] {
-        assert_eq!(db.query(text, &[]).await.expect_err(text).kind(), ErrorKind::Invalid, "{text:?}");
+        assert_eq!(db.query(text, &[]).await.expect_err(text).code(), "no_query", "{text:?}");
     }
+    assert!(titles(&db).await.is_empty(), "what is no query has no effect");
     let mut tx = db.begin().await.expect("a transaction");
-    tx.execute("ROLLBACK", &[]).await.expect("a rollback");
-    assert_eq!(tx.query("SELECT 1", &[]).await.expect_err("it has ended").code(), "transaction_ended");
-    assert_eq!(tx.commit().await.expect_err("it has ended").kind(), ErrorKind::Closed);
+    let insert = "INSERT INTO app.notes (id, title) VALUES (1, 'x')";
+    assert_eq!(tx.execute(insert, &[]).await, Ok(1));
+    for control in ["COMMIT", "ROLLBACK", "BEGIN", "DELETE FROM app.notes; COMMIT; BEGIN"] {
+        assert_eq!(code(tx.execute(control, &[]).await), "transaction_control", "{control}");
+        assert!(titles(&db).await.is_empty(), "{control}");
+    }
+    let fails = format!("INSERT INTO app.notes (id, title) VALUES (2, 'y'); {insert}");
+    assert_eq!(tx.execute(&fails, &[]).await.expect_err("the key is taken").kind(), ErrorKind::Conflict);
+    tx.commit().await.expect("committed");
+    assert_eq!(titles(&db).await, ["1|x"], "a text that fails has no effect");
 }
 
 #[tokio::test]
