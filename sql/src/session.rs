@@ -77,8 +77,8 @@ impl Session {
     /// Runs the statements of `sql` in the open transaction: all of them, or none if one fails.
     ///
     /// # Errors
-    /// As [`Session::execute`]; kind `invalid` with code `transaction_control` for BEGIN, COMMIT and ROLLBACK, which whoever
-    /// has the transaction runs, and with code `no_transaction` if none is open.
+    /// As [`Session::execute`]; kind `invalid` with code `transaction_control` for BEGIN, COMMIT and ROLLBACK, which only
+    /// the owner of the transaction runs, and with code `no_transaction` if none is open.
     pub async fn step(&mut self, sql: &str, params: &[Value]) -> Result<Vec<StatementResult>> {
         let script = self.scripts.get(sql)?;
         let is_control = |of: &Statement| matches!(of, Statement::Begin | Statement::Commit | Statement::Rollback);

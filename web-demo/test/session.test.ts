@@ -15,6 +15,7 @@ let origin: { server: string; user?: string } | undefined
 class FakeDatabase {
   readonly name: string
   readonly token: (() => Promise<string>) | undefined
+  ended: KalamError | undefined
   readonly #listeners: ((error: KalamError) => void)[] = []
 
   constructor(name: string, token: (() => Promise<string>) | undefined) {
@@ -36,9 +37,11 @@ class FakeDatabase {
     stored.delete(this.name)
   }
 
-  /** Ends, as by the browser. */
-  end(code: string): void {
-    for (const listener of this.#listeners) listener({ kind: 'closed', code, message: 'it has ended' } as KalamError)
+  /** Tells an error; all but that of a store that is gone end it. */
+  fail(kind: string, code: string, ends = true): void {
+    const error = { kind, code, message: 'it has failed' } as KalamError
+    if (ends) this.ended = error
+    for (const listener of this.#listeners) listener(error)
   }
 }
 
@@ -145,11 +148,27 @@ it('closes what has ended before it is opened again', async () => {
   await start()
   await deviceOf(account() as Account, 'a')
   done = []
-  latest(named(ONE, 'dev')).end('storage_gone')
+  latest(named(ONE, 'dev')).fail('closed', 'signed_out')
   origin = { server: TWO }
   await again()
   expect(done.slice(0, 2).sort()).toEqual([`close ${named(ONE, 'dev')}`, `close ${named(ONE, 'dev', '-a')}`])
   expect(done[2]).toBe(`open ${named(TWO, 'dev')}`)
+})
+
+it.each([
+  ['closed', 'storage_gone', false],
+  ['internal', 'worker_crashed', true],
+  ['unauthorized', 'other_user', true]
+])('offers to open again after %s/%s', async (kind, code, ends) => {
+  const { start, again } = await load()
+  await start()
+  // A write that is lost, or a full disk, is only told.
+  latest(named(ONE, 'dev')).fail('quota', 'disk_full', false)
+  await again()
+  expect(done).toEqual([`open ${named(ONE, 'dev')}`])
+  latest(named(ONE, 'dev')).fail(kind, code, ends)
+  await again()
+  expect(done.slice(1)).toEqual([`close ${named(ONE, 'dev')}`, `open ${named(ONE, 'dev')}`])
 })
 
 it('gives each account devices of its own, and none that has ended', async () => {
@@ -158,7 +177,7 @@ it('gives each account devices of its own, and none that has ended', async () =>
   const dev = account() as Account
   const first = await deviceOf(dev, 'a')
   expect(await deviceOf(dev, 'a')).toBe(first)
-  latest(named(ONE, 'dev', '-a')).end('signed_out')
+  latest(named(ONE, 'dev', '-a')).fail('closed', 'signed_out')
   const second = await deviceOf(dev, 'a')
   expect(second).not.toBe(first)
   expect(done.slice(-2)).toEqual([`close ${named(ONE, 'dev', '-a')}`, `open ${named(ONE, 'dev', '-a')}`])

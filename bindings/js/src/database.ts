@@ -67,7 +67,7 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
 
   /**
    * Why nothing can be asked of it any more, as after {@link Database.close}, after a sign-out in another tab, or when its worker
-   * has crashed too often: close it and open it again. Undefined while it works.
+   * has crashed too often: open it again. Undefined while it can be read, also if its store has failed and takes no write.
    */
   get ended(): KalamError | undefined {
     return this.#client.ended
@@ -88,13 +88,16 @@ export class Database<T extends Tables = Tables, S extends Timestamps = 'date'> 
     return new Query<R>(this.#runner, template(strings, values))
   }
 
-  /** A statement with `$1`, `$2`, … or `?` for parameters. */
+  /**
+   * A statement with `$1`, `$2`, … or `?` for parameters. Of several each commits by itself, and those before one that fails stay,
+   * unless the text has BEGIN … COMMIT.
+   */
   query<R = Row>(text: string, values: readonly unknown[] = []): Query<R> {
     return new Query<R>(this.#runner, statementOf(text, values))
   }
 
   /**
-   * Runs `work` in a transaction and commits what it wrote. If it throws, nothing stays. It runs again, at most eight times, if
+   * Runs `work` in a transaction and commits what it wrote. If it throws, nothing stays. It runs again, at most eight times in all, if
    * others changed a row that it writes or the tab that held the database went: it should do nothing but ask and write.
    *
    * ```ts

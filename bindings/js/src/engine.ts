@@ -90,7 +90,7 @@ export interface Session {
     at?: number,
     seed?: Uint8Array
   ): Uint8Array | Promise<Uint8Array>
-  /** As `execute`, for a text of the open transaction: all of it or nothing, and no COMMIT or ROLLBACK. */
+  /** As `execute`, for a text of the open transaction: all of it or nothing, and no BEGIN, COMMIT or ROLLBACK. */
   step(sql: string, params: Uint8Array, at: number, seed: Uint8Array): Uint8Array | Promise<Uint8Array>
   readonly in_transaction: boolean
   free(): void

@@ -14,7 +14,10 @@ export interface SyncOptions {
   readonly url: string
   /** The user's token, or what gives it: asked again when a new one is needed. */
   readonly token: string | (() => string | Promise<string>)
-  /** Whose rows these are, if it is known before the server says it. */
+  /**
+   * Whose rows these are, if it is known before the server says it. The database belongs to that user for good then, and takes no
+   * other user's token.
+   */
   readonly user?: string
   /** Whether to connect at once; `db.sync.start()` does it later. */
   readonly start?: boolean
@@ -75,8 +78,8 @@ const SYNC_OPTIONS: Record<keyof SyncOptions, true> = { url: true, token: true, 
  * await db.close()
  * ```
  *
- * @throws KalamError `invalid` for options that make no sense and on a server, `internal`/`module_not_loaded` if a file of the
- * package is not found, and whatever keeps the store from opening
+ * @throws KalamError `invalid` for options that make no sense and on a server, `unauthorized`/`other_user` if the database is not
+ * that of `sync.user`, `internal`/`module_not_loaded` if a file of the package is not found, and whatever keeps the store from opening
  */
 export async function open<T extends Tables = Record<never, never>, S extends Timestamps = 'date'>(
   options: DatabaseOptions<T, S>

@@ -104,7 +104,7 @@ export class Sync {
    * db.sync.waitFor('synced', { timeout: 5_000 }).catch((error) => console.log(error.code)) // sync_not_started
    * ```
    *
-   * @throws KalamError of the server's kind if sync is blocked, `invalid`/`sync_not_started` if nothing would ever come, `retry`/`timeout`
+   * @throws KalamError of the server's kind if sync is blocked, `invalid`/`sync_not_started` if `open` was given no server, `retry`/`timeout`
    */
   async waitFor(goal: 'synced' | 'live', { signal, timeout }: WaitOptions = {}): Promise<void> {
     if (goal !== 'synced' && goal !== 'live')

@@ -65,7 +65,12 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
     return new Query<R>(this.#runner, template(strings, values))
   }
 
-  /** A statement within the transaction, with `$1`, `$2`, … or `?` for parameters. */
+  /**
+   * A statement within the transaction, with `$1`, `$2`, … or `?` for parameters. A text of several has its effect whole or not at
+   * all; if it fails, the transaction goes on without it.
+   *
+   * @throws KalamError `invalid`/`transaction_control` for BEGIN, COMMIT and ROLLBACK
+   */
   query<R = Row>(text: string, values: readonly unknown[] = []): Query<R> {
     return new Query<R>(this.#runner, statementOf(text, values))
   }
@@ -123,7 +128,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
       this.#statements.push(sent)
       return new Result<R>(lastOf(results), NOT_COMMITTED)
     } catch (error) {
-      // A statement that fails leaves the transaction as it was; one whose engine is gone leaves none.
+      // A text that fails leaves the transaction as it was; one whose engine is gone leaves none.
       if (isKalamError(error) && LOST.has(error.code)) this.#failure ??= error
       throw error
     } finally {
@@ -136,7 +141,7 @@ export class Transaction<T extends Tables = Tables, S extends Timestamps = 'date
       try {
         await asStatement(at, () => this.#run(statement))
       } catch (error) {
-        // The engine takes back one statement and not those before it.
+        // The engine takes back one text and not those before it.
         if (at > 0) this.#spoiled ??= spoiled(error)
         throw error
       }

@@ -78,7 +78,8 @@ impl Database {
     /// Runs one query.
     ///
     /// # Errors
-    /// As [`Database::execute`]; kind `invalid` with code `no_query` for anything else than one query.
+    /// As [`Database::execute`]; kind `invalid` with code `no_query` for anything else than one query, which has
+    /// no effect then.
     pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Rows> {
         let mut session = self.idle_session();
         let result = session.query(sql, params).await;

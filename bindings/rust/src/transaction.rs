@@ -31,7 +31,7 @@ impl Transaction {
     /// As [`Database::query`](crate::Database::query).
     ///
     /// # Errors
-    /// As [`Transaction::execute`].
+    /// As [`Transaction::execute`]; code `no_query` for anything else than one query, which has no effect then.
     pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows> {
         self.session.query(sql, params).await.map(Rows::from)
     }

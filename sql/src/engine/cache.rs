@@ -60,7 +60,6 @@ pub struct CodedBatches {
 }
 
 /// The texts of a column and their codes, which begin at 0. A text that is gone from the table keeps its code.
-#[derive(Clone)]
 struct Texts {
     codes: HashMap<Arc<str>, usize>,
     texts: Arc<Vec<Option<Arc<str>>>>,

@@ -2,6 +2,7 @@ import { KalamProvider } from 'kalamdb/react'
 import { useEffect, useState } from 'react'
 import type { BoardRow, Demo } from '../database/schema'
 import { type Account, databaseName } from '../session/account'
+import { isOver } from '../session/devices'
 import { deviceOf } from '../session/session'
 import { Message } from '../ui/Message'
 import { textOf } from '../ui/toasts'
@@ -49,7 +50,7 @@ function Both({ account }: { readonly account: Account }) {
       if (ended !== undefined) return fail(ended)
       stops = [a, b].map((device) =>
         device.on('error', (error) => {
-          if (device.ended !== undefined) fail(error)
+          if (isOver(device, error)) fail(error)
         })
       )
       setOpened({ state: 'open', a, b })

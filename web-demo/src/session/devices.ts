@@ -1,3 +1,4 @@
+import type { KalamError } from 'kalamdb'
 import type { Demo } from '../database/schema'
 import { complain } from '../ui/toasts'
 import { type Account, databaseName } from './account'
@@ -13,6 +14,9 @@ type Opener = (account: Account, device: string, isOffline?: boolean) => Promise
 const open = new Map<string, Promise<Demo>>()
 /** The end of those that have ended. */
 let closing: Promise<void> = Promise.resolve()
+
+/** Whether a database that tells an error is to be opened anew: it has ended, or its storage is gone. */
+export const isOver = (database: Demo, error: KalamError): boolean => database.ended !== undefined || error.kind === 'closed'
 
 /** Opens a device's database, and keeps it open while the application is there and the database has not ended. */
 export function openDevice(account: Account, device: DeviceName, opener: Opener): Promise<Demo> {
@@ -32,7 +36,7 @@ export function openDevice(account: Account, device: DeviceName, opener: Opener)
 
 function dropEnded(database: Demo, drop: () => void): void {
   database.on('error', (error) => {
-    if (database.ended === undefined) return complain(error)
+    if (!isOver(database, error)) return complain(error)
     drop()
     // It may fail once more, and has nothing to lose any more.
     closing = closing.then(() => database.close()).catch(() => {})

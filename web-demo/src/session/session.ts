@@ -4,7 +4,7 @@ import { type Demo, schema } from '../database/schema'
 import { note } from '../database/timings'
 import { complain, tell } from '../ui/toasts'
 import { type Account, databaseName, forgetAccount, forgetWanted, NOBODY, savedAccount, saveAccount, wantedUser } from './account'
-import { closeDevices, type DeviceName, openDevice, wipeDevices } from './devices'
+import { closeDevices, type DeviceName, isOver, openDevice, wipeDevices } from './devices'
 import { wipeFormer } from './stored'
 import { forgetToken, keepToken, served, tokenOf } from './token'
 
@@ -94,8 +94,7 @@ async function enter(account: Account): Promise<void> {
 
 function watch(account: Account, database: Demo): void {
   database.on('error', (error: KalamError) => {
-    // As after a sign-out in another tab: nothing works until it is opened again.
-    if (database.ended !== undefined && session.phase === 'open' && session.database === database) become({ phase: 'failed', account, error, database })
+    if (isOver(database, error) && session.phase === 'open' && session.database === database) become({ phase: 'failed', account, error, database })
     else complain(error)
   })
   database.on('restarted', ({ writes }) => tell(`The database was started again after a crash; ${writes} writes were made again.`))

@@ -5,7 +5,7 @@ const SHOWN_CHARACTERS_MAX = 60
 
 /** What to do about files that are not found, by bundler. @internal */
 export const BUNDLER_ADVICE =
-  "With Vite add optimizeDeps: { exclude: ['kalamdb'] } to its configuration; webpack 5 needs nothing; with other bundlers copy kalamdb's dist folder to your assets and pass worker: () => new Worker('/…/worker.js', { type: 'module' }) to open()"
+  "With Vite before 8 add optimizeDeps: { exclude: ['kalamdb'] } to its configuration; webpack 5 needs nothing; with other bundlers copy kalamdb's dist folder to your assets and pass worker: () => new Worker('/…/worker.js', { type: 'module' }) to open()"
 
 /** Why a worker does not run: what stands at its address. @internal */
 export async function workerFailure(spawn: () => unknown, event?: Event): Promise<KalamError> {

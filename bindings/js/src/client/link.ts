@@ -18,7 +18,7 @@ export interface LinkHandlers {
   ended(error: KalamError): void
 }
 
-/** So often within {@link RESTARTS_MILLIS} the worker is started again. */
+/** How often the worker is started again within {@link RESTARTS_MILLIS}. */
 const RESTARTS_MAX = 5
 const RESTARTS_MILLIS = 60_000
 /** How long a worker may take to say that its script runs. */
