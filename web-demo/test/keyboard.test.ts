@@ -66,7 +66,7 @@ it('writes, moves, renames, likes and deletes notes without a mouse', async () =
   await page.locator('.note-row[data-done=true]', { hasText: 'renamed' }).waitFor()
   await keyboard.press('Enter')
   await page.getByRole('complementary', { name: 'Note' }).waitFor()
-  expect(await focused(page)).toBe('Title')
+  await expect.poll(() => focused(page)).toBe('Title')
   await keyboard.press('End')
   await keyboard.type(' again')
   await keyboard.press('Escape')
