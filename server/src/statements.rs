@@ -71,10 +71,10 @@ impl Backend for Sealed {
     }
 
     fn commit(&self, tx: Transaction) -> Result<Committed> {
-        let Some(seal) = self.seal.lock().take() else {
-            let message = "with an idempotency key the statements are one transaction: leave out BEGIN and COMMIT";
-            return Err(Error::invalid("transaction_open", message));
-        };
+        // The statements themselves cannot commit.
+        let seal = self.seal.lock().take();
+        let seal =
+            seal.ok_or_else(|| Error::internal("no_seal", "a sealed transaction is committed before its seal"))?;
         let written = self.server.commit(self.space, tx, now(), seal)?;
         let lost = written.lost.iter().map(|lost| (lost.table, lost.column)).collect();
         Ok(Committed { commit: written.commit, seq: Some(written.seq), mutation: None, lost })

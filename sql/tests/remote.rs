@@ -188,10 +188,33 @@ const OTHERWISE_GROUPED: &str = "WITH g AS (SELECT topic, first_value(id ORDER B
         max(topic), string_agg(topic, ',' ORDER BY id)
     FROM app.notes GROUP BY topic) SELECT * FROM g ORDER BY topic";
 
+/// The query module's plan.
+async fn plan_of(both: &mut Both, sql: &str) -> String {
+    format!("{:?}", both.remote.execute(&format!("EXPLAIN {sql}"), &[]).await.expect("a plan")[0].rows)
+}
+
 /// Whether the query module groups the codes of texts.
 async fn groups_codes(both: &mut Both, sql: &str) -> bool {
-    let plan = both.remote.execute(&format!("EXPLAIN {sql}"), &[]).await.expect("a plan");
-    plan[0].rows.iter().any(|row| format!("{row:?}").contains("CodedGroups"))
+    plan_of(both, sql).await.contains("CodedGroups")
+}
+
+#[tokio::test]
+async fn groups_of_rows_in_the_order_of_their_texts_come_in_that_order() {
+    let query =
+        "WITH g AS (SELECT name, max(rank), count(*) FROM app.topics GROUP BY name) SELECT * FROM g ORDER BY name";
+    let mut both = Both::new().await.expect("a database");
+    for write in [
+        "INSERT INTO app.topics VALUES ('m', 1), ('z', 2), ('ä', NULL)",
+        "INSERT INTO app.topics VALUES ('b', 3), ('', 4)",
+        "DELETE FROM app.topics WHERE name = 'm'",
+        "INSERT INTO app.topics VALUES ('a', 5), ('Z', 6)",
+    ] {
+        both.write(write).await;
+        let local = both.local.execute(query, &[]).await.expect("groups");
+        assert_eq!(both.remote.execute(query, &[]).await.expect("groups"), local, "{write}");
+        let plan = plan_of(&mut both, query).await;
+        assert!(plan.contains("CodedGroups") && !plan.contains("SortExec"), "{plan}");
+    }
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ impl Database {
         let mut session = self.idle_session();
         let result = session.query(sql, params).await;
         self.give_back(session);
-        result.map(Rows::from)
+        result.map(Rows::of)
     }
 
     /// Runs statements as [`Database::execute`] does and gives what each answers.

@@ -13,14 +13,13 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// The rows of a query.
+    pub(crate) fn of(result: StatementResult) -> Rows {
+        Rows { columns: result.columns, rows: result.rows }
+    }
+
     /// The place of the column with this name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
-    }
-}
-
-impl From<StatementResult> for Rows {
-    fn from(result: StatementResult) -> Rows {
-        Rows { columns: result.columns, rows: result.rows }
     }
 }

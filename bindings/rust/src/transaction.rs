@@ -33,7 +33,7 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::execute`]; code `no_query` for anything else than one query, which has no effect then.
     pub async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows> {
-        self.session.query(sql, params).await.map(Rows::from)
+        self.session.query(sql, params).await.map(Rows::of)
     }
 
     /// As [`Database::run`](crate::Database::run).

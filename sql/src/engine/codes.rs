@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as DfResult, exec_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -19,12 +19,13 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
 
 use super::cache::CodedBatches;
 use super::cached_scan::CachedScan;
 use super::errors::to_datafusion;
+use super::nodes::{no_children, replaced};
 
 /// Replaces aggregates that group a whole cached table by one column of texts.
 #[derive(Debug)]
@@ -32,13 +33,7 @@ pub struct GroupByCodes;
 
 impl PhysicalOptimizerRule for GroupByCodes {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> DfResult<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            Ok(match CodedGroups::of(&node)? {
-                Some(groups) => Transformed::yes(Arc::new(groups) as Arc<dyn ExecutionPlan>),
-                None => Transformed::no(node),
-            })
-        })
-        .data()
+        replaced(plan, |node| Ok(CodedGroups::of(node)?.map(|groups| Arc::new(groups) as Arc<dyn ExecutionPlan>)))
     }
 
     fn name(&self) -> &str {
@@ -66,17 +61,13 @@ impl CodedGroups {
             return Ok(None);
         };
         let Some(column) = group.downcast_ref::<Column>() else { return Ok(None) };
-        // Groups that come in order are given in order, which codes are not in.
+        let mut functions = aggregate.aggr_expr().iter();
         let is_plain = *aggregate.mode() == AggregateMode::Single
             && groups.is_single()
             && aggregate.limit_options().is_none()
-            && *aggregate.input_order_mode() == InputOrderMode::Linear
-            && scan.fetch().is_none();
-        let are_functions_plain = || {
-            let mut functions = aggregate.aggr_expr().iter();
-            functions.all(|function| function.groups_accumulator_supported() && function.order_bys().is_empty())
-        };
-        if !(is_plain && are_functions_plain()) {
+            && scan.fetch().is_none()
+            && functions.all(|function| function.groups_accumulator_supported() && function.order_bys().is_empty());
+        if !is_plain {
             return Ok(None);
         }
         let scan = scan.with_codes(column.index()).map_err(to_datafusion)?;
@@ -93,8 +84,8 @@ impl CodedGroups {
             // The plan would have been made again.
             return exec_err!("a plan groups a table by codes, which its column does not have");
         };
-        // Groups are numbered as they appear, for two reasons: functions take it that every group has had a row, and the order
-        // of the groups should follow from the rows alone.
+        // Groups are numbered as they appear: functions take it that every group has had a row, rows in the order of the column
+        // give groups in that order, and otherwise the order follows from the rows, too.
         let mut numbers: Vec<Option<usize>> = vec![None; texts.len()];
         let mut found: Vec<Option<&str>> = Vec::new();
         let mut functions = self.functions()?;
@@ -166,27 +157,13 @@ impl ExecutionPlan for CodedGroups {
         self.aggregate.properties()
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
+    no_children!();
 
     fn apply_expressions(
         &self,
         apply: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
     ) -> DfResult<TreeNodeRecursion> {
         self.aggregate.apply_expressions(apply)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> DfResult<Arc<dyn ExecutionPlan>> {
-        Ok(self)
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {

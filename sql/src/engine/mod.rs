@@ -15,6 +15,7 @@ mod functions;
 mod ipc;
 mod lists;
 mod literals;
+mod nodes;
 mod order;
 mod origin;
 mod plans;
@@ -228,7 +229,7 @@ fn columns_of(logical: &LogicalPlan, plan: &Arc<dyn ExecutionPlan>) -> Vec<Resul
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| rule.name() != "ProjectionPushdown");
-    // Then a node that only yields now and again comes between an aggregate and its scan.
+    // Which puts nodes between aggregates and their scans.
     let cooperative = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
     rules.insert(cooperative.unwrap_or(rules.len()), Arc::new(codes::GroupByCodes));
     rules.push(Arc::new(sequential::OnePartition));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::common::Result as DfResult;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -16,6 +16,8 @@ use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
+
+use super::nodes::replaced;
 
 /// Replaces every merge of partitions and gives the whole plan one partition.
 #[derive(Debug)]
@@ -27,13 +29,7 @@ impl PhysicalOptimizerRule for OnePartition {
             0 | 1 => plan,
             _ => Arc::new(CoalescePartitionsExec::new(plan)) as Arc<dyn ExecutionPlan>,
         };
-        plan.transform_up(|node| {
-            Ok(match node.downcast_ref::<CoalescePartitionsExec>() {
-                Some(merge) => Transformed::yes(in_turn(merge)),
-                None => Transformed::no(node),
-            })
-        })
-        .data()
+        replaced(plan, |node| Ok(node.downcast_ref::<CoalescePartitionsExec>().map(in_turn)))
     }
 
     fn name(&self) -> &str {

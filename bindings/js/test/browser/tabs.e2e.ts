@@ -47,6 +47,22 @@ it('go on when the leader is closed', async () => {
   await expect(leader.query('SELECT 1')).rejects.toMatchObject({ kind: 'closed' })
 })
 
+it('belong to the user whom the first of them names', async () => {
+  const sync = { url: 'http://127.0.0.1:1', token: 'none', start: false }
+  const refused = { kind: 'unauthorized', code: 'other_user' }
+  const leader = await open()
+  const ben = await (await world.ownTab()).open({ name: 'tabs', sync: { ...sync, user: 'ben' } })
+  const ada = await world.ownTab()
+  await expect(ada.open({ name: 'tabs', sync: { ...sync, user: 'ada' } })).rejects.toMatchObject(refused)
+  await leader.write("INSERT INTO app.notes (id) VALUES ('of ben')")
+  expect([await ben.role(), await ids(ben)]).toEqual(['follower', ['of ben']])
+  await ben.run(({ db }) => db.close())
+  await leader.run(({ db }) => db.close())
+  await expect(ada.open({ name: 'tabs', sync: { ...sync, user: 'ada' } })).rejects.toMatchObject(refused)
+  await ben.open({ name: 'tabs', sync: { ...sync, user: 'ben' } })
+  expect(await ids(ben)).toEqual(['of ben'])
+})
+
 it('open at once without losing the lead', async () => {
   const tabs = await Promise.all(Array.from({ length: 4 }, () => world.ownTab()))
   await Promise.all(tabs.map((tab) => tab.open({ name: 'tabs' })))
